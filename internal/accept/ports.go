@@ -1,0 +1,24 @@
+// Package accept takes messages in: it gives each an id, commits it, and wakes
+// the relay. Nothing is answered before the commit.
+package accept
+
+import (
+	"context"
+
+	"github.com/postrider/postrider/internal/message"
+)
+
+// Store commits messages.
+//
+// Accept writes each submission's idempotency key, message, deliveries and
+// outbox rows in one transaction for the whole slice, and answers in its
+// order. A submission that cannot be stored gets its own Err and never fails
+// the others. The same key with the same hash answers the first message's id
+// and Replayed; with another hash, a *message.Error with
+// CodeIdempotencyConflict. Two submissions of one key at the same moment: the
+// second waits for the first. A lost reply of the commit is
+// message.ErrUnavailable: the caller repeats with the same key. Safe for
+// concurrent use.
+type Store interface {
+	Accept(ctx context.Context, submissions []message.Submission) []message.Acceptance
+}

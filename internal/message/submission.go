@@ -1,0 +1,66 @@
+package message
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Submission is a valid message on its way into the store.
+type Submission struct {
+	Message *Message
+	// IdempotencyKey is unique within the tenant for 24 h; "": none was given.
+	IdempotencyKey string
+	// Hash is the SHA-256 of the decoded request; it tells a repetition from
+	// another request under the same key.
+	Hash [32]byte
+}
+
+// Acceptance is what became of a Submission. Err is nil when the message is
+// committed: then it is Postrider's to deliver.
+type Acceptance struct {
+	ID          uuid.UUID
+	Replayed    bool // an earlier request with this key was accepted; ID is its message
+	ScheduledAt time.Time
+	Err         error // *Error with CodeIdempotencyConflict, ErrUnavailable, or another
+}
+
+// View is a message with all that happened to it, at the database time Now.
+type View struct {
+	Message    Message // attachments without their data
+	Deliveries []Delivery
+	Attempts   []Attempt // oldest first, across all recipients
+	Now        time.Time
+}
+
+// Filter selects messages for a list. Pages go by id, newest first.
+type Filter struct {
+	TenantID int64
+	Status   Status    // has a recipient in this shown status; "": any
+	After    uuid.UUID // only older than this id; uuid.Nil: from the newest
+	Before   uuid.UUID // only newer than this id; the page next to it
+	Limit    int       // 1 to 100
+}
+
+// Page is one page of a list.
+type Page struct {
+	Views   []View // without content, attachments and attempts
+	HasMore bool
+}
+
+// Backlog is what the outbox holds of one lane.
+type Backlog struct {
+	Lane      Lane
+	Rows      int64         // all outbox rows, also those for later
+	OldestDue time.Duration // how long the oldest due row has waited; 0: none is due
+}
+
+// Swept counts what a sweep of leases did.
+type Swept struct {
+	Requeued int
+	Unknown  int
+	Poison   int
+}
+
+// Total is the number of deliveries the sweep moved.
+func (s Swept) Total() int { return s.Requeued + s.Unknown + s.Poison }
