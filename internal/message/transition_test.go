@@ -236,3 +236,24 @@ func TestTakeOverAtOnceOnlyTheFirstTime(t *testing.T) {
 		}
 	}
 }
+
+func TestALate250IsRecordedOverAnothersClaim(t *testing.T) {
+	now := time.UnixMilli(1_800_000_000_000)
+	d := Delivery{Status: StatusQueued, Dispatch: 1}
+	d, _ = d.ClaimFor(Bid{Ref: Ref{Dispatch: 1}}, uuid.New(), now, testLease)
+	slow := Held{Claim: d.Claim}
+	d, _ = d.Mark(slow, now, testLease)
+	later := now.Add(testLease + time.Second)
+	d, _ = d.SweepLease(later, 0)
+	d, state := d.ClaimFor(Bid{Ref: Ref{Dispatch: 2}}, uuid.New(), later, testLease)
+	if state != ClaimTaken {
+		t.Fatalf("second claim: %v", state)
+	}
+	d, ok := d.Record(Outcome{Held: slow, Kind: OutcomeSent}, later)
+	if !ok || d.Status != StatusSent {
+		t.Fatalf("the 250 of the first holder: %v, %s", ok, d.Status)
+	}
+	if _, ok := d.Mark(Held{Claim: d.Claim}, later, testLease); ok {
+		t.Fatal("the second holder may still send")
+	}
+}
