@@ -104,6 +104,7 @@ type Outcome struct {
 	After     time.Duration // with retry, unknown and released: from now until the next try
 	Exhausted bool          // with retry and unknown: no try is left, fail with ReasonExhausted
 	Attempt   Attempt
+	Age       time.Duration // from when it could have been sent until now; measured, not stored
 }
 
 // Attempt is the record of one try. Released tries leave none.

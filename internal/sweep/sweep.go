@@ -1,0 +1,214 @@
+package sweep
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/postrider/postrider/internal/message"
+	"github.com/postrider/postrider/internal/pause"
+)
+
+const (
+	batch     = 128
+	spread    = 5 * time.Second  // over which deliveries taken back become due
+	grace     = 10 * time.Second // after a database came back or its clock stepped
+	clockStep = time.Second      // what counts as a step
+	lookApart = 5 * time.Second  // between two looks at an empty lane
+	lookKept  = time.Minute
+)
+
+// Config is what a Sweep is built from.
+type Config struct {
+	Store    Store
+	Queue    Queue
+	Logger   *slog.Logger
+	Interval time.Duration                 // between rounds; 5 s by default
+	Lanes    []message.Lane                // all by default
+	Wake     func(message.Lane)            // called when something went back to the outbox; may be nil
+	Since    func(time.Time) time.Duration // monotonic time since; time.Since by default, tests replace it
+}
+
+// Sweep repairs in rounds. Start it once; Stop may be called at any time and
+// more than once.
+type Sweep struct {
+	cfg   Config
+	log   *slog.Logger
+	ctx   context.Context
+	stop  context.CancelFunc
+	tasks sync.WaitGroup
+
+	seen  sighting
+	quiet time.Time // database time until which no lease is judged
+	looks map[message.Lane][]time.Time
+}
+
+// sighting is the last look at the database's clock.
+type sighting struct {
+	clock message.Clock
+	at    time.Time // monotonic
+	ok    bool
+}
+
+// New returns a sweep that has not started.
+func New(cfg Config) *Sweep {
+	if cfg.Interval == 0 {
+		cfg.Interval = 5 * time.Second
+	}
+	if cfg.Lanes == nil {
+		cfg.Lanes = message.Lanes()
+	}
+	if cfg.Wake == nil {
+		cfg.Wake = func(message.Lane) {}
+	}
+	if cfg.Since == nil {
+		cfg.Since = time.Since
+	}
+	s := &Sweep{cfg: cfg, log: cfg.Logger, looks: map[message.Lane][]time.Time{}}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	return s
+}
+
+// Start begins to sweep and returns at once.
+func (s *Sweep) Start() {
+	s.tasks.Go(func() {
+		for pause.Jittered(s.ctx, s.cfg.Interval) == nil {
+			s.Round(s.ctx)
+		}
+	})
+}
+
+// Stop ends the rounds; one in hand is finished or rolled back. It returns when
+// nothing runs any more or ctx ends.
+func (s *Sweep) Stop(ctx context.Context) error {
+	s.stop()
+	idle := make(chan struct{})
+	go func() { s.tasks.Wait(); close(idle) }()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Round does everything once. It must not run beside itself; beside the rounds
+// of other processes it may.
+func (s *Sweep) Round(ctx context.Context) {
+	clock, err := s.cfg.Store.Clock(ctx)
+	if err != nil {
+		s.seen.ok = false
+		s.complain(ctx, "read the database's clock", err)
+		return
+	}
+	s.judgeClock(clock)
+	if !clock.Now.Before(s.quiet) {
+		s.leases(ctx)
+	}
+	if n, err := s.repeat(func() (int, error) { return s.cfg.Store.SweepExpired(ctx, batch) }); err != nil {
+		s.complain(ctx, "expire", err)
+	} else if n > 0 {
+		s.log.Info("expired", "deliveries", n)
+	}
+	for _, lane := range s.cfg.Lanes {
+		s.lost(ctx, lane, clock.Now)
+	}
+}
+
+// judgeClock starts a time of grace when leases may have ended without their
+// holders' fault: the database was away, or its clock stepped. The holders
+// renew within it.
+func (s *Sweep) judgeClock(clock message.Clock) {
+	last := s.seen
+	s.seen = sighting{clock: clock, at: time.Now(), ok: true}
+	drift := clock.Now.Sub(last.clock.Now) - s.cfg.Since(last.at)
+	if last.ok && clock.Epoch == last.clock.Epoch && drift.Abs() < clockStep {
+		return
+	}
+	s.quiet = clock.Now.Add(grace)
+	if last.at.IsZero() { // the first look: nothing is known about the time before it
+		return
+	}
+	s.log.Warn("database was away or its clock stepped: leases are not judged for a while", "for", grace, "drift", drift)
+}
+
+func (s *Sweep) leases(ctx context.Context) {
+	var all message.Swept
+	_, err := s.repeat(func() (int, error) {
+		swept, err := s.cfg.Store.SweepLeases(ctx, batch, spread)
+		all.Requeued += swept.Requeued
+		all.Unknown += swept.Unknown
+		all.Poison += swept.Poison
+		return swept.Total(), err
+	})
+	if err != nil {
+		s.complain(ctx, "take back leases", err)
+	}
+	if all.Total() == 0 {
+		return
+	}
+	s.log.Warn("leases ended: their workers died or stalled", "requeued", all.Requeued, "unknown", all.Unknown, "poison", all.Poison)
+	for _, lane := range s.cfg.Lanes {
+		s.cfg.Wake(lane)
+	}
+}
+
+// lost publishes again what the lane's queue evidently lost.
+func (s *Sweep) lost(ctx context.Context, lane message.Lane, now time.Time) {
+	emptySince := s.look(ctx, lane, now)
+	n, err := s.repeat(func() (int, error) { return s.cfg.Store.SweepLost(ctx, lane, emptySince, batch) })
+	if err != nil {
+		s.complain(ctx, "look for lost copies", err)
+	}
+	if n > 0 {
+		s.log.Warn("the broker lost copies: publishing them again", "lane", lane, "deliveries", n)
+		s.cfg.Wake(lane)
+	}
+}
+
+// look asks whether the lane is empty now, and returns the newest earlier look,
+// at least 5 s ago, at which it was empty too. Zero: no such evidence. The time
+// was read before the broker was asked, so what was published before it was
+// with the broker when it was asked.
+func (s *Sweep) look(ctx context.Context, lane message.Lane, now time.Time) time.Time {
+	ready, err := s.cfg.Queue.Ready(ctx, lane)
+	if err != nil || ready > 0 {
+		return time.Time{}
+	}
+	var since time.Time
+	kept := []time.Time{now}
+	for _, t := range s.looks[lane] {
+		if age := now.Sub(t); age >= lookApart && age <= lookKept && t.After(since) {
+			since = t
+		}
+		if age := now.Sub(t); age >= 0 && age < lookApart {
+			kept = append(kept, t)
+		}
+	}
+	if !since.IsZero() {
+		kept = append(kept, since)
+	}
+	s.looks[lane] = kept
+	return since
+}
+
+// repeat calls step until it moves less than a batch.
+func (s *Sweep) repeat(step func() (int, error)) (total int, err error) {
+	for {
+		n, err := step()
+		total += n
+		if err != nil || n < batch {
+			return total, err
+		}
+	}
+}
+
+func (s *Sweep) complain(ctx context.Context, what string, err error) {
+	if ctx.Err() == nil {
+		s.log.Warn("sweep: could not "+what+"; the next round tries again", "error", err)
+	}
+}

@@ -1,0 +1,123 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/postrider/postrider/internal/message"
+)
+
+// deliver claims one delivery and sees it through to a recorded outcome.
+func (w *Worker) deliver(c message.Copy, ref message.Ref) message.Verdict {
+	if w.gate.reason() != nil {
+		return message.VerdictRequeue
+	}
+	claim, err := w.claim(message.Bid{Ref: ref, Redelivered: c.Redelivered})
+	if err != nil {
+		w.log.Warn("not claimed: copy goes back", "message", ref.MessageID, "recipient", ref.N, "error", err)
+		return message.VerdictRequeue
+	}
+	switch claim.State {
+	case message.ClaimTaken:
+		return w.work(claim.Work)
+	case message.ClaimExpired:
+		w.log.Info("expired", "message", ref.MessageID, "recipient", ref.N)
+		return message.VerdictReject
+	case message.ClaimMissing:
+		return w.bury(c, fmt.Sprintf("no delivery %d of message %s", ref.N, ref.MessageID))
+	default:
+		return message.VerdictAck
+	}
+}
+
+// claim keeps the copy while the database is away: a nack would count toward
+// the broker's delivery limit, and the prefetch of 1 stops the flow anyway.
+func (w *Worker) claim(bid message.Bid) (message.Claim, error) {
+	var claim message.Claim
+	err := w.persist(w.draining, "claim", func(ctx context.Context) error {
+		claims, err := w.cfg.Store.Claim(context.WithoutCancel(ctx), []message.Bid{bid})
+		if err == nil {
+			claim = claims[0]
+		}
+		return err
+	})
+	return claim, err
+}
+
+// work sends what was claimed and records what came of it.
+func (w *Worker) work(work *message.Work) message.Verdict {
+	h := w.held.add(w.working, work.Held)
+	defer w.held.remove(h)
+	started := time.Now()
+	receipt, err := w.send(h, work)
+	try := w.judge(work, h, receipt, err)
+	if !try.record {
+		w.log.Info("broke off", "message", work.MessageID, "recipient", work.N, "error", err)
+		return try.verdict
+	}
+	elapsed := time.Since(started)
+	try.outcome.Held = work.Held
+	try.outcome.Age = work.ClaimedAt.Add(elapsed).Sub(work.DueAt)
+	try.outcome.Attempt.N, try.outcome.Attempt.Claim = work.N, work.Held.Claim
+	try.outcome.Attempt.StartedAt = work.ClaimedAt
+	try.outcome.Attempt.FinishedAt = work.ClaimedAt.Add(elapsed)
+	try.outcome.Attempt.WorkerID = w.cfg.ID
+	try.outcome.Attempt.Outcome = try.outcome.Kind
+	w.record(try.outcome)
+	return try.verdict
+}
+
+// send turns a panic of a sender into an error, so that one mail cannot take
+// the process with it.
+func (w *Worker) send(h *holding, work *message.Work) (receipt message.Receipt, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &panicError{value: p}
+		}
+	}()
+	return w.cfg.Sender.Send(h.ctx, work, func(ctx context.Context) error { return w.mark(ctx, h) })
+}
+
+// mark asks for the point of no return. A lost reply is asked again; one that
+// took three quarters of the lease to come is renewed before the dot.
+func (w *Worker) mark(ctx context.Context, h *holding) error {
+	for {
+		h.asked.Store(true)
+		asked := time.Now()
+		var ok bool
+		err := w.persist(ctx, "mark", func(ctx context.Context) error {
+			marks, err := w.cfg.Store.Mark(ctx, []message.Held{h.Held})
+			if err == nil {
+				ok = marks[0]
+			}
+			return err
+		})
+		switch {
+		case err != nil:
+			return err
+		case !ok:
+			return message.ErrMarkRefused
+		case time.Since(asked) < w.cfg.Lease*3/4:
+			h.marked.Store(true)
+			return nil
+		}
+	}
+}
+
+// record writes the outcome however long the database is away: a known 250 is
+// never dropped while the process lives.
+func (w *Worker) record(o message.Outcome) {
+	err := w.persist(w.recording, "record "+string(o.Kind), func(ctx context.Context) error {
+		return w.cfg.Store.Record(ctx, []message.Outcome{o})[0]
+	})
+	log := w.log.With("message", o.MessageID, "recipient", o.N, "outcome", o.Kind)
+	switch {
+	case err != nil:
+		log.Error("outcome not recorded: the lease will end and the sweep decide", "error", err)
+	case o.Kind == message.OutcomeSent:
+		log.Info("sent", "relay_host", o.Attempt.RelayHost, "age", o.Age)
+	default:
+		log.Warn("not sent", "reason", o.Reason, "code", o.Attempt.Code, "detail", o.Attempt.Detail, "next_in", o.After)
+	}
+}

@@ -1,0 +1,91 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"github.com/postrider/postrider/internal/message"
+	"github.com/postrider/postrider/internal/pause"
+)
+
+// holding is one claim in hand.
+type holding struct {
+	message.Held
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	asked  atomic.Bool // a mark was asked for: it may stand even if the answer was lost
+	marked atomic.Bool
+}
+
+func (h *holding) lost() bool    { return errors.Is(context.Cause(h.ctx), errClaimLost) }
+func (h *holding) stopped() bool { return errors.Is(context.Cause(h.ctx), errStopping) }
+
+// holdings are the claims of this process, whose leases are renewed together.
+type holdings struct {
+	mu  sync.Mutex
+	set map[*holding]struct{}
+}
+
+func newHoldings() *holdings { return &holdings{set: map[*holding]struct{}{}} }
+
+func (s *holdings) add(parent context.Context, held message.Held) *holding {
+	h := &holding{Held: held}
+	h.ctx, h.cancel = context.WithCancelCause(parent)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.set[h] = struct{}{}
+	return h
+}
+
+func (s *holdings) remove(h *holding) {
+	s.mu.Lock()
+	delete(s.set, h)
+	s.mu.Unlock()
+	h.cancel(nil)
+}
+
+func (s *holdings) len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.set)
+}
+
+func (s *holdings) snapshot() ([]*holding, []message.Held) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]*holding, 0, len(s.set))
+	held := make([]message.Held, 0, len(s.set))
+	for h := range s.set {
+		list = append(list, h)
+		held = append(held, h.Held)
+	}
+	return list, held
+}
+
+// renewLoop renews all leases of this process every quarter of a lease.
+func (w *Worker) renewLoop(ctx context.Context) {
+	for pause.For(ctx, w.cfg.Lease/4) == nil {
+		w.renew(ctx)
+	}
+}
+
+// renew tells holders that have not marked and whose claim is gone to break
+// off. One that has asked for its mark goes on: the mark's answer decides, and
+// past it the outcome is a fact to be recorded.
+func (w *Worker) renew(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, w.cfg.Lease/2)
+	defer cancel()
+	list, held := w.held.snapshot()
+	renewed, err := w.cfg.Store.Renew(ctx, held)
+	if err != nil {
+		w.log.Warn("leases not renewed", "held", len(held), "error", err)
+		return
+	}
+	for i, h := range list {
+		if !renewed[i] && !h.asked.Load() {
+			h.cancel(errClaimLost)
+		}
+	}
+}
