@@ -13,6 +13,7 @@
 # already on the machine are never touched: ports and folders here are this checkout's own.
 set -euo pipefail
 umask 022
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # not in every user's
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 LIB=$ROOT/scripts/services

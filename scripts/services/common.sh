@@ -157,7 +157,9 @@ stop() {
   await 30 "process $pid, told to stop," /dev/null is_gone "$pid"
 }
 
-is_gone() { ! kill -0 "$1" 2>/dev/null; }
+process_state() { ps -o stat= -p "$1" 2>/dev/null || true; }
+is_gone() { [[ $(process_state "$1") != [!Z]* ]]; }
+is_reaped() { [[ $(process_state "$1") != Z* ]]; }
 
 # given NAME OWN: the environment names a service that is not ours. Our own URL comes
 # back to us from a shell that has read .services/env.

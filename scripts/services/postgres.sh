@@ -101,14 +101,18 @@ postgres_init() {
 
 postgres_start() {
   local dir=$STATE/postgres
+  # A killed postmaster that nobody has reaped yet would count as running.
+  await 30 "the reaping of the old postgres" "$dir/log" is_reaped "$(postmaster_pid)"
   as_user postgres "$1/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 60 start >/dev/null 2>&1 9>&- </dev/null ||
     die_with_log "postgres did not start" "$dir/log"
 }
 
-# The first line of Postgres's own pid file is the number, as in any other.
+postmaster_pid() { head -n 1 "$STATE/postgres/data/postmaster.pid" 2>/dev/null || echo 0; }
+
 postmaster_runs() {
   local pid
-  pid=$(head -n 1 "$STATE/postgres/data/postmaster.pid" 2>/dev/null) &&
+  pid=$(postmaster_pid)
+  [[ $pid -gt 0 ]] &&
     ps -ww -o args= -p "$pid" 2>/dev/null | grep -qF "$STATE/postgres/data"
 }
 
