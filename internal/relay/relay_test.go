@@ -1,0 +1,163 @@
+package relay
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/postrider/postrider/internal/message"
+)
+
+// outbox is a store of due rows of the lane normal, and the queue they go to.
+type outbox struct {
+	mu       sync.Mutex
+	rows     []message.Ref
+	copies   int
+	down     bool
+	asked    int // dispatches
+	attempts int // dispatches that found something
+}
+
+func (o *outbox) Dispatch(ctx context.Context, lane message.Lane, limit int, publish Publish) (taken, confirmed int, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.asked++
+	if lane != message.LaneNormal || len(o.rows) == 0 {
+		return 0, 0, nil
+	}
+	o.attempts++
+	batch := o.rows[:min(limit, len(o.rows))]
+	for _, err := range publish(ctx, batch) {
+		if err == nil {
+			confirmed++
+		}
+	}
+	o.rows = o.rows[confirmed:]
+	return len(batch), confirmed, nil
+}
+
+func (o *outbox) Wait(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (o *outbox) Publish(_ context.Context, _ message.Lane, refs []message.Ref) []error {
+	errs := make([]error, len(refs))
+	for i := range errs {
+		if o.down {
+			errs[i] = message.ErrUnavailable
+		}
+	}
+	if !o.down {
+		o.copies += len(refs)
+	}
+	return errs
+}
+
+func (o *outbox) Ready(context.Context, message.Lane) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.copies, nil
+}
+
+func (o *outbox) add(n int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for range n {
+		o.rows = append(o.rows, message.Ref{Key: message.Key{MessageID: uuid.New()}, Dispatch: 1})
+	}
+}
+
+func (o *outbox) set(f func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	f()
+}
+
+func (o *outbox) get(field *int) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return *field
+}
+
+func run(t *testing.T, test func(t *testing.T, o *outbox, r *Relay)) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &outbox{}
+		r := New(Config{Store: o, Queue: o})
+		r.Start()
+		synctest.Wait()
+		test(t, o, r)
+		if err := r.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestAWokenLaneIsRelayedAtOnce(t *testing.T) {
+	run(t, func(t *testing.T, o *outbox, r *Relay) {
+		o.add(1)
+		r.Wake(message.LaneNormal)
+		synctest.Wait() // no time passes
+		if n := o.get(&o.copies); n != 1 {
+			t.Errorf("%d copies published", n)
+		}
+	})
+}
+
+func TestALostWakeUpIsMadeGoodByThePoll(t *testing.T) {
+	run(t, func(t *testing.T, o *outbox, _ *Relay) {
+		o.add(300)
+		<-time.After(1300 * time.Millisecond)
+		synctest.Wait()
+		if n := o.get(&o.copies); n != 300 {
+			t.Errorf("%d copies published", n)
+		}
+	})
+}
+
+func TestTheBrokersWindowIsNotOverfilled(t *testing.T) {
+	run(t, func(t *testing.T, o *outbox, r *Relay) {
+		o.add(5000)
+		r.Wake(message.LaneNormal)
+		<-time.After(10 * time.Second)
+		if n := o.get(&o.copies); n > 1000 || n < 900 {
+			t.Errorf("%d copies wait with the broker, want the window of 1,000", n)
+		}
+		o.set(func() { o.copies = 0 })
+		<-time.After(time.Second)
+		if n := o.get(&o.copies); n < 900 {
+			t.Errorf("%d copies after the window opened", n)
+		}
+	})
+}
+
+func TestARefusingBrokerIsNotHammered(t *testing.T) {
+	run(t, func(t *testing.T, o *outbox, r *Relay) {
+		o.set(func() { o.down = true })
+		o.add(1)
+		for range 600 {
+			r.Wake(message.LaneNormal)
+			<-time.After(100 * time.Millisecond)
+		}
+		if n := o.get(&o.attempts); n > 30 {
+			t.Errorf("%d attempts in a minute", n)
+		}
+		o.set(func() { o.down = false })
+		<-time.After(7 * time.Second)
+		if o.get(&o.copies) != 1 {
+			t.Error("not published within 7 s of the broker's return")
+		}
+	})
+}
+
+func TestAnIdleRelayIsQuiet(t *testing.T) {
+	run(t, func(t *testing.T, o *outbox, _ *Relay) {
+		<-time.After(time.Minute)
+		if n := o.get(&o.asked); n > 4*80 {
+			t.Errorf("asked the database %d times in an idle minute", n)
+		}
+	})
+}

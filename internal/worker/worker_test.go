@@ -1,0 +1,340 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/postrider/postrider/internal/message"
+)
+
+type rig struct {
+	*Worker
+	store  *storeFuncs
+	sender *senderFuncs
+	queue  *handOver
+}
+
+// run starts a worker with one channel inside a bubble of virtual time, and
+// stops it after the test.
+func run(t *testing.T, store *storeFuncs, sender *senderFuncs, test func(t *testing.T, r rig)) {
+	synctest.Test(t, func(t *testing.T) {
+		queue := newHandOver()
+		w := New(Config{
+			ID: uuid.New(), Channels: map[message.Lane]int{message.LaneNormal: 1}, Lease: 20 * time.Second,
+			Schedule: message.Schedule{Window: 72 * time.Hour},
+			Store:    store, DeadLetters: store, Queue: queue, Sender: sender,
+		})
+		w.Start()
+		test(t, rig{w, store, sender, queue})
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := w.Stop(ctx); err != nil {
+			t.Errorf("stop: %v", err)
+		}
+	})
+}
+
+func (r rig) give(t *testing.T, want message.Verdict) {
+	t.Helper()
+	r.queue.copies <- aCopy()
+	if got := <-r.queue.verdicts; got != want {
+		t.Errorf("verdict %v, want %v", got, want)
+	}
+}
+
+func (r rig) wantOutcome(t *testing.T, kind message.OutcomeKind, reason message.Reason) message.Outcome {
+	t.Helper()
+	got := r.store.recorded()
+	if len(got) != 1 || got[0].Kind != kind || got[0].Reason != reason {
+		t.Fatalf("recorded %+v, want one %s %q", got, kind, reason)
+	}
+	return got[0]
+}
+
+func TestVerdictFollowsTheRecordedOutcome(t *testing.T) {
+	fault := func(f message.Fault) error {
+		return &message.SendError{Fault: f, Reason: message.ReasonRejected, Code: 999, Text: "as scripted"}
+	}
+	for _, c := range []struct {
+		name    string
+		err     error
+		kind    message.OutcomeKind
+		reason  message.Reason
+		verdict message.Verdict
+	}{
+		{"250", nil, message.OutcomeSent, "", message.VerdictAck},
+		{"451", fault(message.FaultTemporary), message.OutcomeRetry, "", message.VerdictRequeue},
+		{"550", fault(message.FaultPermanent), message.OutcomeFailed, message.ReasonRejected, message.VerdictReject},
+		{"no reply to the dot", fault(message.FaultUnknown), message.OutcomeUnknown, "", message.VerdictAck},
+		{"wrapped 451", fmt.Errorf("outer: %w", fault(message.FaultTemporary)), message.OutcomeRetry, "", message.VerdictRequeue},
+		{"an error of no kind", errors.New("odd"), message.OutcomeRetry, "", message.VerdictRequeue},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			sender := &senderFuncs{send: func(context.Context, func(context.Context) error) error { return c.err }}
+			run(t, &storeFuncs{}, sender, func(t *testing.T, r rig) {
+				r.give(t, c.verdict)
+				o := r.wantOutcome(t, c.kind, c.reason)
+				if o.Kind == message.OutcomeRetry && (o.After < 8*time.Second || o.After > 12*time.Second) {
+					t.Errorf("first retry after %v, want about 10 s", o.After)
+				}
+			})
+		})
+	}
+}
+
+func TestTheLastRetryIsAFailure(t *testing.T) {
+	store := &storeFuncs{claim: func(b message.Bid) (message.Claim, error) {
+		c := taken(b)
+		c.Work.Attempts = 1000
+		return c, nil
+	}}
+	sender := &senderFuncs{send: func(context.Context, func(context.Context) error) error {
+		return &message.SendError{Fault: message.FaultTemporary}
+	}}
+	run(t, store, sender, func(t *testing.T, r rig) {
+		r.give(t, message.VerdictReject)
+		if o := r.wantOutcome(t, message.OutcomeRetry, ""); !o.Exhausted {
+			t.Error("not marked as the last")
+		}
+	})
+}
+
+func TestARefusedMarkRecordsNothing(t *testing.T) {
+	store := &storeFuncs{mark: func(message.Held) (bool, error) { return false, nil }}
+	run(t, store, &senderFuncs{}, func(t *testing.T, r rig) {
+		r.give(t, message.VerdictAck)
+		if got := r.store.recorded(); len(got) != 0 {
+			t.Errorf("recorded %+v", got)
+		}
+	})
+}
+
+func TestAMarkWhoseReplyWasLostIsAskedAgain(t *testing.T) {
+	asked := 0
+	store := &storeFuncs{mark: func(message.Held) (bool, error) {
+		if asked++; asked == 1 {
+			return false, message.ErrUnavailable
+		}
+		return true, nil
+	}}
+	run(t, store, &senderFuncs{}, func(t *testing.T, r rig) {
+		r.give(t, message.VerdictAck)
+		r.wantOutcome(t, message.OutcomeSent, "")
+		if asked != 2 {
+			t.Errorf("asked %d times", asked)
+		}
+	})
+}
+
+func TestAMarkThatTookMostOfTheLeaseIsRenewed(t *testing.T) {
+	asked := 0
+	store := &storeFuncs{mark: func(message.Held) (bool, error) {
+		if asked++; asked == 1 {
+			<-time.After(16 * time.Second) // virtual
+		}
+		return true, nil
+	}}
+	run(t, store, &senderFuncs{}, func(t *testing.T, r rig) {
+		r.give(t, message.VerdictAck)
+		if asked != 2 {
+			t.Errorf("asked %d times, want again after 16 of 20 s", asked)
+		}
+	})
+}
+
+func TestTheCopyIsKeptWhileTheDatabaseIsAway(t *testing.T) {
+	var start time.Time
+	store := &storeFuncs{claim: func(b message.Bid) (message.Claim, error) {
+		if time.Since(start) < time.Hour {
+			return message.Claim{}, fmt.Errorf("claim: %w", message.ErrUnavailable)
+		}
+		return taken(b), nil
+	}}
+	run(t, store, &senderFuncs{}, func(t *testing.T, r rig) {
+		start = time.Now()
+		r.give(t, message.VerdictAck)
+		r.wantOutcome(t, message.OutcomeSent, "")
+	})
+}
+
+func TestAKnown250IsWrittenHoweverLongItTakes(t *testing.T) {
+	var start time.Time
+	store := &storeFuncs{record: func(message.Outcome) error {
+		if time.Since(start) < time.Hour {
+			return message.ErrUnavailable
+		}
+		return nil
+	}}
+	run(t, store, &senderFuncs{}, func(t *testing.T, r rig) {
+		start = time.Now()
+		r.give(t, message.VerdictAck)
+		r.wantOutcome(t, message.OutcomeSent, "")
+	})
+}
+
+func TestTheRelayHostsFaultIsChargedToNoMail(t *testing.T) {
+	down := true
+	probes := 0
+	sender := &senderFuncs{
+		send: func(ctx context.Context, mark func(context.Context) error) error {
+			if down {
+				return &message.SendError{Fault: message.FaultRelayHost, Text: "connection refused"}
+			}
+			return mark(ctx)
+		},
+		probe: func() error {
+			if probes++; probes < 10 {
+				return errors.New("still refused")
+			}
+			down = false
+			return nil
+		},
+	}
+	run(t, &storeFuncs{}, sender, func(t *testing.T, r rig) {
+		r.give(t, message.VerdictRequeue)
+		if o := r.wantOutcome(t, message.OutcomeReleased, ""); o.After <= 0 {
+			t.Errorf("released to come back after %v: a loop", o.After)
+		}
+		synctest.Wait() // until the consumer is canceled
+		if r.RelayHost() == nil {
+			t.Error("the worker does not say that its relay host is down")
+		}
+		select {
+		case r.queue.copies <- aCopy():
+			t.Error("a copy was taken while the relay host is down")
+		case <-time.After(time.Second):
+		}
+		r.give(t, message.VerdictAck) // blocks until the probe has opened the gate
+		if probes != 10 {
+			t.Errorf("%d probes", probes)
+		}
+	})
+}
+
+func TestStopLetsTheSendInHandFinish(t *testing.T) {
+	sender := &senderFuncs{send: func(ctx context.Context, mark func(context.Context) error) error {
+		<-time.After(20 * time.Second) // virtual
+		return mark(ctx)
+	}}
+	run(t, &storeFuncs{}, sender, func(t *testing.T, r rig) {
+		r.queue.copies <- aCopy()
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		if err := r.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+		r.wantOutcome(t, message.OutcomeSent, "")
+		if v := <-r.queue.verdicts; v != message.VerdictAck {
+			t.Errorf("verdict %v", v)
+		}
+	})
+}
+
+func TestStopReleasesWhatItMustBreakOff(t *testing.T) {
+	sender := &senderFuncs{send: func(ctx context.Context, _ func(context.Context) error) error {
+		<-ctx.Done()
+		return &message.SendError{Fault: message.FaultTemporary, Err: ctx.Err()}
+	}}
+	run(t, &storeFuncs{}, sender, func(t *testing.T, r rig) {
+		r.queue.copies <- aCopy()
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if err := r.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+		if o := r.wantOutcome(t, message.OutcomeReleased, ""); o.After != 0 {
+			t.Errorf("another worker may have it only after %v", o.After)
+		}
+		if v := <-r.queue.verdicts; v != message.VerdictRequeue {
+			t.Errorf("verdict %v", v)
+		}
+	})
+}
+
+func TestALostClaimIsBrokenOffOnlyBeforeItsMark(t *testing.T) {
+	for _, marked := range []bool{false, true} {
+		t.Run(fmt.Sprintf("marked=%v", marked), func(t *testing.T) {
+			store := &storeFuncs{renew: func(message.Held) (bool, error) { return false, nil }}
+			sender := &senderFuncs{send: func(ctx context.Context, mark func(context.Context) error) error {
+				if marked {
+					if err := mark(ctx); err != nil {
+						return err
+					}
+				}
+				select {
+				case <-ctx.Done():
+					return &message.SendError{Fault: message.FaultTemporary, Err: ctx.Err()}
+				case <-time.After(time.Minute):
+					return nil
+				}
+			}}
+			run(t, store, sender, func(t *testing.T, r rig) {
+				r.give(t, message.VerdictAck)
+				if got := len(r.store.recorded()); (got == 1) != marked {
+					t.Errorf("%d outcomes recorded", got)
+				}
+			})
+		})
+	}
+}
+
+func TestAPanicFailsTheMailAndNotTheProcess(t *testing.T) {
+	for _, marked := range []bool{false, true} {
+		sender := &senderFuncs{send: func(ctx context.Context, mark func(context.Context) error) error {
+			if marked {
+				_ = mark(ctx)
+			}
+			panic("a bad mail")
+		}}
+		run(t, &storeFuncs{}, sender, func(t *testing.T, r rig) {
+			if marked {
+				r.give(t, message.VerdictAck)
+				r.wantOutcome(t, message.OutcomeUnknown, "")
+				return
+			}
+			r.give(t, message.VerdictReject)
+			r.wantOutcome(t, message.OutcomeFailed, message.ReasonPoison)
+		})
+	}
+}
+
+func TestWhatCannotBeWorkIsBuried(t *testing.T) {
+	store := &storeFuncs{claim: func(message.Bid) (message.Claim, error) {
+		return message.Claim{State: message.ClaimMissing}, nil
+	}}
+	run(t, store, &senderFuncs{}, func(t *testing.T, r rig) {
+		r.give(t, message.VerdictReject)
+		r.queue.copies <- message.Copy{Queue: "q", Unreadable: "not JSON", Body: []byte("{")}
+		if v := <-r.queue.verdicts; v != message.VerdictReject {
+			t.Errorf("verdict %v", v)
+		}
+		if len(r.store.buried) != 2 || r.store.buried[1].Reason != "not JSON" {
+			t.Errorf("buried %+v", r.store.buried)
+		}
+	})
+}
+
+func TestNothingClaimedIsAcked(t *testing.T) {
+	for state, want := range map[message.ClaimState]message.Verdict{
+		message.ClaimNothing: message.VerdictAck, message.ClaimExpired: message.VerdictReject,
+	} {
+		store := &storeFuncs{claim: func(message.Bid) (message.Claim, error) { return message.Claim{State: state}, nil }}
+		run(t, store, &senderFuncs{}, func(t *testing.T, r rig) { r.give(t, want) })
+	}
+}
+
+func TestStopIsIdempotentAndSafeBeforeStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := New(Config{Lease: time.Second, Store: &storeFuncs{}, Queue: newHandOver(), Sender: &senderFuncs{}})
+		for range 3 {
+			if err := w.Stop(context.Background()); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
