@@ -1,0 +1,86 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+)
+
+// part is something that runs: started in the order it was added, stopped in
+// reverse.
+type part struct {
+	name  string
+	start func(context.Context) error // nil: nothing to start
+	stop  func(context.Context) error // nil: nothing to stop
+}
+
+// App is a whole program as a value: what cmd/ runs and tests build.
+type App struct {
+	log   *slog.Logger
+	parts []part
+
+	mu      sync.Mutex
+	running int // parts started and not yet stopped
+	addrs   map[string]func() string
+}
+
+func newApp(log *slog.Logger) *App {
+	return &App{log: log, addrs: map[string]func() string{}}
+}
+
+func (a *App) add(p part) { a.parts = append(a.parts, p) }
+
+// opened registers the teardown of something that New has acquired already: it
+// is torn down by Stop even if Start was never called.
+func (a *App) opened(name string, closer func() error) {
+	a.add(part{name: name, stop: func(context.Context) error { return closer() }})
+	a.running = len(a.parts)
+}
+
+// Addr is the address that the named part listens on, such as "http",
+// "metrics", "inbox" or "smtp"; "" when there is none.
+func (a *App) Addr(name string) string {
+	if f := a.addrs[name]; f != nil {
+		return f()
+	}
+	return ""
+}
+
+// Start starts every part. When one fails, those before it are stopped again,
+// within ctx, and the error names the part.
+func (a *App) Start(ctx context.Context) error {
+	a.mu.Lock()
+	for i := a.running; i < len(a.parts); i++ {
+		p := a.parts[i]
+		if p.start != nil {
+			if err := p.start(ctx); err != nil {
+				a.mu.Unlock()
+				return errors.Join(fmt.Errorf("start %s: %w", p.name, err), a.Stop(ctx))
+			}
+		}
+		a.running = i + 1
+	}
+	a.mu.Unlock()
+	return nil
+}
+
+// Stop stops what was started, last first, each part within what is left of
+// ctx, and joins their errors. It is safe before Start and more than once.
+func (a *App) Stop(ctx context.Context) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var all error
+	for _, p := range slices.Backward(a.parts[:a.running]) {
+		if p.stop == nil {
+			continue
+		}
+		if err := p.stop(ctx); err != nil {
+			all = errors.Join(all, fmt.Errorf("stop %s: %w", p.name, err))
+		}
+	}
+	a.running = 0
+	return all
+}

@@ -1,0 +1,63 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"testing"
+)
+
+func recorder(a *App, log *[]string, names ...string) {
+	for _, name := range names {
+		a.add(part{
+			name:  name,
+			start: func(context.Context) error { *log = append(*log, "+"+name); return nil },
+			stop:  func(context.Context) error { *log = append(*log, "-"+name); return nil },
+		})
+	}
+}
+
+func TestPartsStopInReverseAndOnce(t *testing.T) {
+	var log []string
+	a := newApp(slog.New(slog.DiscardHandler))
+	recorder(a, &log, "one", "two", "three")
+	if err := a.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := a.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := []string{"+one", "+two", "+three", "-three", "-two", "-one"}; !slices.Equal(log, want) {
+		t.Errorf("%v, want %v", log, want)
+	}
+}
+
+func TestAFailedStartStopsWhatRan(t *testing.T) {
+	var log []string
+	a := newApp(slog.New(slog.DiscardHandler))
+	a.opened("store", func() error { log = append(log, "-store"); return nil })
+	recorder(a, &log, "one")
+	broken := errors.New("port taken")
+	a.add(part{name: "http", start: func(context.Context) error { return broken }})
+	recorder(a, &log, "never")
+	if err := a.Start(t.Context()); !errors.Is(err, broken) {
+		t.Errorf("start: %v", err)
+	}
+	if want := []string{"+one", "-one", "-store"}; !slices.Equal(log, want) {
+		t.Errorf("%v, want %v", log, want)
+	}
+}
+
+func TestStopBeforeStartClosesWhatWasOpened(t *testing.T) {
+	closed := 0
+	a := newApp(slog.New(slog.DiscardHandler))
+	a.opened("store", func() error { closed++; return nil })
+	_ = a.Stop(t.Context())
+	_ = a.Stop(t.Context())
+	if closed != 1 {
+		t.Errorf("closed %d times", closed)
+	}
+}
