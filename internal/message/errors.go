@@ -38,6 +38,9 @@ const (
 	CodeUnsupportedMediaType Code = "unsupported_media_type"
 )
 
+// CodeValidation is the code of an Error whose Fields say what is wrong where.
+const CodeValidation Code = "validation_error"
+
 // The codes of single fields.
 const (
 	CodeUnknownField         Code = "unknown_field"
