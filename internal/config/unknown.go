@@ -1,0 +1,75 @@
+package config
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+const testPrefix = prefix + "_TEST_"
+
+// Names lists every name that some program knows, sorted, the NAME_FILE forms
+// of secrets included.
+func Names() []string {
+	known := map[string]bool{}
+	for _, p := range programs() {
+		for _, s := range settingsOf(p) {
+			known[s.key] = true
+			if s.secret() {
+				known[s.key+fileSuffix] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(known))
+}
+
+// unknownNames refuses what begins like a setting and is none of any program:
+// a typing error must not silently mean the default.
+func unknownNames(environ []string, found *faults) {
+	known := Names()
+	for _, entry := range slices.Sorted(slices.Values(environ)) {
+		name, value, _ := strings.Cut(entry, "=")
+		if !strings.HasPrefix(name, prefix+"_") || slices.Contains(known, name) || foreign(name, value) {
+			continue
+		}
+		found.add(name, "is not a setting", "the nearest is "+nearest(name, known)+"; unset it if it is not meant for Postrider")
+	}
+}
+
+// foreign reports whether somebody else owns the name: our tests, or
+// Kubernetes, which tells every container of the services beside it and makes
+// such names for a service called postrider.
+func foreign(name, value string) bool {
+	service := regexp.MustCompile(`_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)$`)
+	port := regexp.MustCompile(`_PORT(_[0-9]+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?)?$`)
+	link := regexp.MustCompile(`^(tcp|udp|sctp)://`)
+	return strings.HasPrefix(name, testPrefix) || service.MatchString(name) ||
+		port.MatchString(name) && (link.MatchString(value) || !strings.HasSuffix(name, "_PORT"))
+}
+
+func nearest(name string, known []string) string {
+	return slices.MinFunc(known, func(a, b string) int { return distance(name, a) - distance(name, b) })
+}
+
+// distance is the number of signs to insert, delete or replace to turn a into b
+// (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}
