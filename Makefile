@@ -4,9 +4,34 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+BUILD := CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)'
+
+# Tools are built from source into .tools, each file named with its version: a new version
+# here is a new file there.
+GOLANGCI_LINT := .tools/golangci-lint-v2.15.0
+GOTESTSUM := .tools/gotestsum-v1.13.0
+
 .PHONY: help
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## build and start everything in one process, with a development inbox; needs only Go
+	@$(BUILD) -o bin/postrider ./cmd/postrider
+	@exec bin/postrider dev
+
+.PHONY: build
+build: ## build bin/producer, bin/consumer and bin/postrider, static
+	$(BUILD) -o bin/ ./cmd/producer ./cmd/consumer ./cmd/postrider
+
+.PHONY: test
+test: $(GOTESTSUM) services ## every test with the race detector, both modes; ARGS='-run X ./internal/store' for some
+	@GOTESTSUM=$(abspath $(GOTESTSUM)) scripts/test.sh $(ARGS)
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## formatting, vet, staticcheck, who may import whom (.golangci.yml), shell scripts
+	@GOLANGCI_LINT=$(abspath $(GOLANGCI_LINT)) scripts/lint.sh
 
 .PHONY: services
 services: ## start private Postgres, RabbitMQ and MailHog; write .services/env
@@ -19,3 +44,9 @@ services-down: ## stop them; their data stays
 .PHONY: services-clean
 services-clean: ## stop them and remove their data
 	@scripts/services.sh clean
+
+$(GOLANGCI_LINT):
+	@scripts/tool.sh $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(GOTESTSUM):
+	@scripts/tool.sh $@ gotest.tools/gotestsum
