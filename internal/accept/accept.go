@@ -1,0 +1,116 @@
+package accept
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/postrider/postrider/internal/batch"
+	"github.com/postrider/postrider/internal/message"
+)
+
+const (
+	// maxGroup is how many messages share a transaction.
+	maxGroup = 128
+	// maxGroupBytes bounds what one transaction carries.
+	maxGroupBytes = 4 << 20
+	// ownTransaction is the size from which a message does not wait for others
+	// nor let others wait for it.
+	ownTransaction = 256 << 10
+	// storeTimeout ends a commit that hangs. The caller then gets
+	// message.ErrUnavailable and repeats with the same key.
+	storeTimeout = 10 * time.Second
+)
+
+// Service takes messages in. Safe for concurrent use between Start and Stop.
+type Service struct {
+	store  Store
+	limits message.Limits
+	wake   func(message.Lane)
+	now    func() time.Time
+	group  *batch.Batcher[message.Submission, message.Acceptance]
+}
+
+// New returns a service that commits to store and calls wake, which must not
+// block, with the lane of each message after its commit. Now is this host's
+// clock: only the plausibility of the caller's times is judged by it.
+func New(store Store, limits message.Limits, wake func(message.Lane), now func() time.Time) *Service {
+	s := &Service{store: store, limits: limits, wake: wake, now: now}
+	s.group = batch.New(maxGroup, s.commit, batch.Weight(maxGroupBytes, weigh))
+	return s
+}
+
+// Start begins to commit. Messages posted before wait for it.
+func (s *Service) Start() { s.group.Start() }
+
+// Stop refuses new messages, commits those that wait, and returns when nothing
+// runs any more, or with an error when ctx ends first. It may be repeated.
+func (s *Service) Stop(ctx context.Context) error { return s.group.Stop(ctx) }
+
+// Accept validates the draft and commits the message. Key is the caller's
+// idempotency key, "" for none, and hash the digest of the request it stands
+// for.
+//
+// The error is a *message.Error when the request is refused, or wraps
+// message.ErrUnavailable when nobody knows whether the message was committed:
+// repeated with the same key it is committed once.
+func (s *Service) Accept(ctx context.Context, tenant int64, draft *message.Draft, key string, hash [32]byte) (message.Acceptance, error) {
+	m, err := s.limits.Validate(draft, s.now())
+	if err != nil {
+		return message.Acceptance{}, err
+	}
+	if m.ID, err = uuid.NewV7(); err != nil {
+		return message.Acceptance{}, fmt.Errorf("accept: make id: %w", err)
+	}
+	m.TenantID = tenant
+	a, err := s.submit(ctx, message.Submission{Message: m, IdempotencyKey: key, Hash: hash})
+	if err == nil {
+		err = a.Err
+	}
+	if err != nil {
+		return message.Acceptance{}, fmt.Errorf("accept: %w", err)
+	}
+	return a, nil
+}
+
+func (s *Service) submit(ctx context.Context, sub message.Submission) (message.Acceptance, error) {
+	if weigh(sub) >= ownTransaction {
+		return s.commit(ctx, []message.Submission{sub})[0], nil
+	}
+	a, err := s.group.Do(ctx, sub)
+	if err != nil {
+		return a, fmt.Errorf("%w: %w", message.ErrUnavailable, err)
+	}
+	return a, nil
+}
+
+// commit stores the submissions and wakes their lanes, each once.
+func (s *Service) commit(ctx context.Context, subs []message.Submission) []message.Acceptance {
+	ctx, cancel := context.WithTimeoutCause(ctx, storeTimeout, fmt.Errorf("commit took longer than %v", storeTimeout))
+	defer cancel()
+	answers := s.store.Accept(ctx, subs)
+	woken := map[message.Lane]bool{}
+	for i, a := range answers {
+		lane := subs[i].Message.Lane
+		if a.Err == nil && !a.Replayed && !woken[lane] {
+			woken[lane] = true
+			s.wake(lane)
+		}
+	}
+	return answers
+}
+
+// weigh is about the number of bytes the message occupies.
+func weigh(s message.Submission) int {
+	m := s.Message
+	n := len(m.Content.HTML) + len(m.Content.Text) + len(m.Head.Subject)
+	for _, h := range m.Head.Headers {
+		n += len(h.Name) + len(h.Value)
+	}
+	for i := range m.Attachments {
+		n += len(m.Attachments[i].Data)
+	}
+	return n
+}

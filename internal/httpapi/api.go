@@ -1,0 +1,170 @@
+package httpapi
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"path"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/postrider/postrider/internal/message"
+)
+
+// Config holds what the API is told from outside.
+type Config struct {
+	Keys        map[string]int64 // API key → tenant; at least one
+	Limits      message.Limits
+	BodyBytes   int64            // the largest body; 0: 36 MB
+	MemoryBytes int64            // all bodies that are being read or stored; 0: 256 MiB
+	Version     string           // shown at /
+	Now         func() time.Time // this host's clock; nil: time.Now
+	Log         *slog.Logger     // one line per request; nil: nowhere
+}
+
+// Ports are what the API stands on.
+type Ports struct {
+	Accept   Accepter
+	Emails   Emails
+	Schedule Rescheduler
+	Health   Health
+}
+
+func (c Config) withDefaults() Config {
+	if c.BodyBytes == 0 {
+		c.BodyBytes = 36_000_000
+	}
+	if c.MemoryBytes == 0 {
+		c.MemoryBytes = 256 << 20
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// api is the handlers and what they share.
+type api struct {
+	Ports
+	keys   keys
+	limits message.Limits
+	intake intake
+	now    func() time.Time
+}
+
+// handler answers a request, or returns the error to refuse it with.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// New returns the API as a handler. It fails without a key: such an API would
+// refuse everybody, or take from anybody.
+func New(config Config, ports Ports) (http.Handler, error) {
+	c := config.withDefaults()
+	if len(c.Keys) == 0 {
+		return nil, errors.New("http api: no API key is configured")
+	}
+	a := &api{
+		Ports: ports, keys: newKeys(c.Keys), limits: c.Limits, now: c.Now,
+		intake: intake{each: c.BodyBytes, all: semaphore.NewWeighted(max(c.MemoryBytes, bodyStep))},
+	}
+	return follow(c.Log, harden(route(a.routes(c.Version)))), nil
+}
+
+func (a *api) routes(version string) *http.ServeMux {
+	mux := http.NewServeMux()
+	for pattern, h := range map[string]handler{
+		"GET /{$}":                    landing(version),
+		"GET /healthz":                alive,
+		"GET /readyz":                 ready(a.Health),
+		"GET /openapi.json":           openAPI,
+		"POST /v1/emails":             a.signed(a.postEmail),
+		"GET /v1/emails":              a.signed(a.listEmails),
+		"GET /v1/emails/{id}":         a.signed(a.getEmail),
+		"PATCH /v1/emails/{id}":       a.signed(a.patchEmail),
+		"POST /v1/emails/{id}/cancel": a.signed(a.cancelEmail),
+		"POST /v1/emails/{id}/retry":  a.signed(a.retryEmail),
+	} {
+		mux.Handle(pattern, refusing(h))
+	}
+	return mux
+}
+
+// refusing answers the error of h.
+func refusing(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := h(w, r); err != nil {
+			trailOf(r.Context()).err = err
+			refuse(w, r, err)
+		}
+	})
+}
+
+// signed lets only requests with a known key through, and notes the tenant.
+func (a *api) signed(h handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		tenant, err := a.keys.authenticate(r)
+		if err != nil {
+			return err
+		}
+		trailOf(r.Context()).tenant = tenant
+		return h(w, r)
+	}
+}
+
+func tenantOf(r *http.Request) int64 { return trailOf(r.Context()).tenant }
+
+// route gives what no pattern matches the same body as every other refusal. A
+// path that is not in its plain form is not found: to redirect it would take
+// /v1/emails/../x for a way to elsewhere.
+func route(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != path.Clean(r.URL.Path) {
+			refuse(w, r, fault(codeNotFound, "there is nothing at this path"))
+			return
+		}
+		h, pattern := mux.Handler(r)
+		if pattern != "" {
+			mux.ServeHTTP(w, r) // h alone would not see the path's values
+			return
+		}
+		mute := &muted{header: http.Header{}}
+		h.ServeHTTP(mute, r)
+		if mute.status != http.StatusMethodNotAllowed {
+			refuse(w, r, fault(codeNotFound, "there is nothing at this path"))
+			return
+		}
+		allow := mute.header.Get("Allow")
+		w.Header().Set("Allow", allow)
+		refuse(w, r, fault(codeMethodNotAllowed, "allowed here: "+allow))
+	})
+}
+
+// muted keeps the status and header of an answer and drops its body.
+type muted struct {
+	header http.Header
+	status int
+}
+
+// Header implements http.ResponseWriter.
+func (m *muted) Header() http.Header { return m.header }
+
+// WriteHeader implements http.ResponseWriter.
+func (m *muted) WriteHeader(status int) { m.status = status }
+
+// Write implements http.ResponseWriter.
+func (m *muted) Write(p []byte) (int, error) { return len(p), nil }
+
+// harden tells browsers to do nothing with the answers but show them.
+func harden(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,62 @@
+package httpapi
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/postrider/postrider/internal/message"
+)
+
+// Accepter takes a message in. When it returns nil the message is committed.
+// The error is a *message.Error, or wraps message.ErrUnavailable. Safe for
+// concurrent use.
+type Accepter interface {
+	Accept(ctx context.Context, tenant int64, draft *message.Draft, key string, hash [32]byte) (message.Acceptance, error)
+}
+
+// Emails reads messages and steers their deliveries, within one tenant. Errors
+// wrap message.ErrNotFound where the tenant has no such message, and
+// message.ErrUnavailable. Safe for concurrent use.
+//
+// Cancel and Retry act on the recipients that can still be stopped, or have
+// ended otherwise than sent, and return how many those were; 0 is no error.
+type Emails interface {
+	Email(ctx context.Context, tenant int64, id uuid.UUID) (message.View, error)
+	Emails(ctx context.Context, filter message.Filter) (message.Page, error)
+	Cancel(ctx context.Context, tenant int64, id uuid.UUID) (int, error)
+	Retry(ctx context.Context, tenant int64, id uuid.UUID) (int, error)
+}
+
+// Rescheduler moves a message's queued recipients to another time, zero for at
+// once, and returns how many there were; 0 is no error. Errors as for Emails.
+type Rescheduler interface {
+	Reschedule(ctx context.Context, tenant int64, id uuid.UUID, at time.Time) (int, error)
+}
+
+// Health knows the state of everything the program stands on. Check returns
+// when ctx ends at the latest. Its words are shown to anybody who can reach the
+// port, so they name no secret.
+type Health interface {
+	Check(ctx context.Context) []Check
+}
+
+// CheckStatus is how well one part works.
+type CheckStatus string
+
+// Degraded parts leave the program able to accept messages; one that is down
+// does not.
+const (
+	CheckOK       CheckStatus = "ok"
+	CheckDegraded CheckStatus = "degraded"
+	CheckDown     CheckStatus = "down"
+)
+
+// Check is the state of one part, and what to do about it.
+type Check struct {
+	Name   string      `json:"name"`
+	Status CheckStatus `json:"status"`
+	Detail string      `json:"detail,omitempty"`
+	Remedy string      `json:"remedy,omitempty"`
+}

@@ -1,0 +1,164 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/postrider/postrider/internal/message"
+)
+
+// The codes of requests that no message is at fault for.
+const (
+	codeMissingAPIKey    message.Code = "missing_api_key"
+	codeInvalidAPIKey    message.Code = "invalid_api_key"
+	codeNotFound         message.Code = "not_found"
+	codeMethodNotAllowed message.Code = "method_not_allowed"
+	codeRequestTimeout   message.Code = "request_timeout"
+	codeOverloaded       message.Code = "overloaded"
+	codeUnavailable      message.Code = "unavailable"
+	codeInternal         message.Code = "internal_error"
+)
+
+// problemDocs is where each code is explained, under its name.
+const problemDocs = "https://github.com/postrider/postrider/blob/main/docs/http-api.md#"
+
+func fault(code message.Code, detail string) *message.Error {
+	return &message.Error{Code: code, Detail: detail}
+}
+
+// kind is what the caller learns of a code besides its detail. Name is from the
+// list of Resend's errors, which its SDKs show; several codes share one.
+type kind struct {
+	status int
+	name   string
+	title  string
+}
+
+// kinds is the one table from errors to answers. A code that is missing here
+// stands for single fields and is answered like message.CodeValidation.
+func kinds() map[message.Code]kind {
+	return map[message.Code]kind{
+		message.CodeInvalidJSON:          {400, "validation_error", "The body is not a JSON object"},
+		message.CodeDuplicateKey:         {400, "validation_error", "The body holds a key twice"},
+		message.CodeTooDeep:              {400, "validation_error", "The body is nested too deeply"},
+		message.CodeInvalidIdempotency:   {400, "invalid_idempotency_key", "The idempotency key is not usable"},
+		codeMissingAPIKey:                {401, "missing_api_key", "The API key is missing"},
+		codeInvalidAPIKey:                {403, "invalid_api_key", "The API key is not valid"},
+		codeNotFound:                     {404, "not_found", "Not found"},
+		codeMethodNotAllowed:             {405, "method_not_allowed", "This method is not allowed here"},
+		codeRequestTimeout:               {408, "validation_error", "The request took too long to arrive"},
+		message.CodeIdempotencyConflict:  {409, "invalid_idempotent_request", "The idempotency key belongs to another request"},
+		message.CodeConcurrentIdempotent: {409, "concurrent_idempotent_requests", "A request with this idempotency key is still running"},
+		message.CodeNotCancelable:        {409, "validation_error", "No recipient can be stopped any more"},
+		message.CodeNotRetryable:         {409, "validation_error", "No recipient is there to be tried again"},
+		message.CodeBodyTooLarge:         {413, "validation_error", "The body is too large"},
+		message.CodeUnsupportedMediaType: {415, "validation_error", "The body is not in a supported form"},
+		message.CodeValidation:           {422, "validation_error", "Some fields are not right"},
+		codeInternal:                     {500, "internal_server_error", "Something went wrong in Postrider"},
+		codeOverloaded:                   {503, "application_error", "Too many requests are being read at once"},
+		codeUnavailable:                  {503, "application_error", "Postrider cannot take this request now"},
+	}
+}
+
+// refusal turns any error into what the caller may see of it. What is not known
+// is internal, and its text stays inside.
+func refusal(err error) *message.Error {
+	var refused *message.Error
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &refused):
+		return refused
+	case errors.As(err, &tooLarge):
+		return bodyTooLarge(tooLarge.Limit)
+	case errors.Is(err, message.ErrNotFound):
+		return fault(codeNotFound, "there is no such email")
+	case errors.Is(err, message.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return fault(codeUnavailable, "the database cannot be reached now; repeat the request, with the same Idempotency-Key if it was a POST")
+	default:
+		return fault(codeInternal, "the request failed through no fault of yours; its request_id finds the reason in the log")
+	}
+}
+
+func kindOf(code message.Code) kind {
+	table := kinds()
+	if k, ok := table[code]; ok {
+		return k
+	}
+	return table[message.CodeValidation]
+}
+
+// problem is the body of every refusal: RFC 9457 with the members that Resend's
+// SDKs read (name, message, statusCode) beside it.
+type problem struct {
+	Type       string               `json:"type"`
+	Title      string               `json:"title"`
+	Status     int                  `json:"status"`
+	Detail     string               `json:"detail"`
+	Code       message.Code         `json:"code"`
+	RequestID  string               `json:"request_id"`
+	Errors     []message.FieldError `json:"errors,omitempty"`
+	Name       string               `json:"name"`
+	Message    string               `json:"message"`
+	StatusCode int                  `json:"statusCode"`
+}
+
+func newProblem(e *message.Error, requestID string) problem {
+	k := kindOf(e.Code)
+	return problem{
+		Type: problemDocs + string(e.Code), Title: k.title, Status: k.status, Detail: e.Detail, Code: e.Code,
+		RequestID: requestID, Errors: e.Fields, Name: k.name, Message: sentence(e), StatusCode: k.status,
+	}
+}
+
+// sentence is all there is to know for clients that show one string.
+func sentence(e *message.Error) string {
+	var b strings.Builder
+	b.WriteString(e.Detail)
+	for _, f := range e.Fields {
+		b.WriteString("; ")
+		b.WriteString(f.Pointer)
+		b.WriteString(": ")
+		b.WriteString(f.Detail)
+	}
+	return b.String()
+}
+
+// refuse answers with err and returns the status.
+func refuse(w http.ResponseWriter, r *http.Request, err error) int {
+	p := newProblem(refusal(err), requestID(r.Context()))
+	h := w.Header()
+	switch p.Code {
+	case codeMissingAPIKey:
+		h.Set("WWW-Authenticate", `Bearer realm="postrider"`)
+	case codeUnavailable:
+		h.Set("Retry-After", "5")
+	case codeOverloaded:
+		h.Set("Retry-After", "1")
+	case codeRequestTimeout, message.CodeBodyTooLarge: // the rest of the body is not waited for
+		h.Set("Connection", "close")
+	}
+	h.Set("Content-Type", "application/json")
+	if wantsProblem(r) {
+		h.Set("Content-Type", "application/problem+json")
+	}
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p) // the peer may be gone; there is nobody to tell
+	return p.Status
+}
+
+// wantsProblem reports whether the caller names RFC 9457's media type. Without
+// that it is application/json: some SDKs read the message of nothing else.
+func wantsProblem(r *http.Request) bool {
+	for _, accept := range r.Header.Values("Accept") {
+		for part := range strings.SplitSeq(accept, ",") {
+			if t, _, err := mime.ParseMediaType(part); err == nil && t == "application/problem+json" {
+				return true
+			}
+		}
+	}
+	return false
+}
