@@ -41,67 +41,21 @@ func (l Limits) Validate(d *Draft, now time.Time) (*Message, error) {
 	m.Lane, m.OnUnknown = v.lane(d.Lane), v.onUnknown(d.OnUnknown)
 	m.ScheduledAt, m.ExpiresAt = v.times(d.ScheduledAt, d.ExpiresAt)
 	v.size(m)
-	if err := v.err(); err != nil {
+	if err := v.faults.Err(); err != nil {
 		return nil, err
 	}
 	return m, nil
 }
 
-// maxFaults bounds the list in one answer: enough to repair a request by, too
-// few to make a hostile one costly to answer.
-const maxFaults = 100
-
 // validator collects the faults of one draft.
 type validator struct {
 	limits Limits
 	now    time.Time
-	faults []FieldError
+	faults Faults
 }
 
 func (v *validator) fault(pointer string, code Code, detail string) {
-	if len(v.faults) < maxFaults {
-		v.faults = append(v.faults, FieldError{Pointer: pointer, Code: code, Detail: detail})
-	}
-}
-
-func (v *validator) err() error {
-	if len(v.faults) == 0 {
-		return nil
-	}
-	return NewValidationError(v.faults)
-}
-
-// NewValidationError returns the *Error for faults found in single fields; at
-// least one.
-func NewValidationError(faults []FieldError) *Error {
-	detail := "1 field is not right"
-	if len(faults) > 1 {
-		detail = fmt.Sprintf("%d fields are not right", len(faults))
-	}
-	return &Error{Code: CodeValidation, Detail: detail, Fields: faults}
-}
-
-// Pointer returns the RFC 6901 pointer to a place in a request. A step longer
-// than 100 bytes is cut: it can only be a name that the caller made up, and the
-// answer must not grow with it.
-func Pointer(steps ...string) string {
-	var b strings.Builder
-	for _, step := range steps {
-		b.WriteByte('/')
-		b.WriteString(strings.NewReplacer("~", "~0", "/", "~1").Replace(cut(step, 100)))
-	}
-	return b.String()
-}
-
-// cut shortens s to at most n bytes without breaking a character.
-func cut(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n] + "…"
+	v.faults.Add(pointer, code, detail)
 }
 
 // plain reports whether s can be stored and sent at all, and faults it if not:

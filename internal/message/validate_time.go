@@ -11,7 +11,7 @@ import (
 func (l Limits) Schedule(s string, now time.Time) (time.Time, error) {
 	v := &validator{limits: l, now: now}
 	t := v.scheduledAt(s)
-	return t, v.err()
+	return t, v.faults.Err()
 }
 
 func (v *validator) times(scheduled, expires string) (at, until time.Time) {
