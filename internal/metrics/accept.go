@@ -1,0 +1,59 @@
+package metrics
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/postrider/postrider/internal/accept"
+	"github.com/postrider/postrider/internal/message"
+)
+
+// Causes of what did not work, as labels.
+const (
+	causeConflict    = "conflict"
+	causeUnavailable = "unavailable"
+	causeUnroutable  = "unroutable"
+	causeFull        = "full"
+	causeUnconfirmed = "unconfirmed"
+	causeOther       = "other"
+)
+
+type acceptStore struct {
+	next accept.Store
+	m    *Metrics
+}
+
+// AcceptStore counts what next commits.
+func (m *Metrics) AcceptStore(next accept.Store) accept.Store { return acceptStore{next, m} }
+
+// Accept implements accept.Store.
+func (s acceptStore) Accept(ctx context.Context, subs []message.Submission) []message.Acceptance {
+	begun := time.Now()
+	answers := s.next.Accept(ctx, subs)
+	s.m.acceptTook.Observe(time.Since(begun).Seconds())
+	for i, a := range answers {
+		lane := string(subs[i].Message.Lane)
+		switch {
+		case a.Err != nil:
+			s.m.notAccepted.WithLabelValues(acceptCause(a.Err)).Inc()
+		case a.Replayed:
+			s.m.replayed.WithLabelValues(lane).Inc()
+		default:
+			s.m.accepted.WithLabelValues(lane).Inc()
+		}
+	}
+	return answers
+}
+
+func acceptCause(err error) string {
+	var refused *message.Error
+	switch {
+	case errors.As(err, &refused):
+		return causeConflict
+	case errors.Is(err, message.ErrUnavailable):
+		return causeUnavailable
+	default:
+		return causeOther
+	}
+}
