@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/postrider/postrider/internal/batch"
 	"github.com/postrider/postrider/internal/message"
 )
@@ -61,10 +59,7 @@ func (s *Service) Accept(ctx context.Context, tenant int64, draft *message.Draft
 	if err != nil {
 		return message.Acceptance{}, err
 	}
-	if m.ID, err = uuid.NewV7(); err != nil {
-		return message.Acceptance{}, fmt.Errorf("accept: make id: %w", err)
-	}
-	m.TenantID = tenant
+	m.ID, m.TenantID = message.NewID(), tenant
 	a, err := s.submit(ctx, message.Submission{Message: m, IdempotencyKey: key, Hash: hash})
 	if err == nil {
 		err = a.Err

@@ -1,0 +1,231 @@
+package accept_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/postrider/postrider/internal/accept"
+	"github.com/postrider/postrider/internal/message"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// storeFunc is a store of one function.
+type storeFunc func(context.Context, []message.Submission) []message.Acceptance
+
+func (f storeFunc) Accept(ctx context.Context, subs []message.Submission) []message.Acceptance {
+	return f(ctx, subs)
+}
+
+func commitAll(_ context.Context, subs []message.Submission) []message.Acceptance {
+	answers := make([]message.Acceptance, len(subs))
+	for i, s := range subs {
+		answers[i].ID = s.Message.ID
+	}
+	return answers
+}
+
+// wakes notes which lanes were woken.
+type wakes struct {
+	mu    sync.Mutex
+	lanes []message.Lane
+}
+
+func (w *wakes) wake(lane message.Lane) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lanes = append(w.lanes, lane)
+}
+
+func (w *wakes) seen() []message.Lane {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.lanes)
+}
+
+func start(t *testing.T, store storeFunc, w *wakes) *accept.Service {
+	t.Helper()
+	s := accept.New(store, message.DefaultLimits(), w.wake, time.Now)
+	s.Start()
+	t.Cleanup(func() {
+		if err := s.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func draft() *message.Draft {
+	return &message.Draft{From: "a@example.com", To: []string{"b@example.com"}, Subject: "hello", Text: "hi", Lane: "high"}
+}
+
+func TestAMessageGetsIDTenantKeyAndHash(t *testing.T) {
+	var got message.Submission
+	s := start(t, func(ctx context.Context, subs []message.Submission) []message.Acceptance {
+		got = subs[0]
+		return commitAll(ctx, subs)
+	}, &wakes{})
+	a, err := s.Accept(t.Context(), 7, draft(), "order-1", [32]byte{9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.ID != got.Message.ID || a.ID.Version() != 7 {
+		t.Errorf("answered %v, stored %v (version %d)", a.ID, got.Message.ID, a.ID.Version())
+	}
+	if got.Message.TenantID != 7 || got.IdempotencyKey != "order-1" || got.Hash != [32]byte{9} {
+		t.Errorf("stored %+v", got)
+	}
+}
+
+func TestTheLaneIsWokenOnlyAfterTheCommit(t *testing.T) {
+	w := &wakes{}
+	s := start(t, func(ctx context.Context, subs []message.Submission) []message.Acceptance {
+		if len(w.seen()) > 0 {
+			t.Error("woken before the commit")
+		}
+		return commitAll(ctx, subs)
+	}, w)
+	if _, err := s.Accept(t.Context(), 1, draft(), "", [32]byte{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.seen(); !slices.Equal(got, []message.Lane{message.LaneHigh}) {
+		t.Errorf("woken %v, want high once", got)
+	}
+}
+
+func TestNothingIsWokenForWhatWasNotCommittedNow(t *testing.T) {
+	for name, answer := range map[string]message.Acceptance{
+		"refused": {Err: message.ErrUnavailable}, "replayed": {Replayed: true, ID: message.NewID()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &wakes{}
+			s := start(t, func(context.Context, []message.Submission) []message.Acceptance {
+				return []message.Acceptance{answer}
+			}, w)
+			a, err := s.Accept(t.Context(), 1, draft(), "key", [32]byte{})
+			if !errors.Is(err, answer.Err) || a.ID != answer.ID || a.Replayed != answer.Replayed {
+				t.Errorf("Accept = %+v, %v", a, err)
+			}
+			if got := w.seen(); got != nil {
+				t.Errorf("woken %v", got)
+			}
+		})
+	}
+}
+
+func TestABadDraftReachesNoStore(t *testing.T) {
+	s := start(t, func(context.Context, []message.Submission) []message.Acceptance {
+		t.Error("the store was called")
+		return nil
+	}, &wakes{})
+	bad := draft()
+	bad.From, bad.To = "nobody", nil
+	_, err := s.Accept(t.Context(), 1, bad, "", [32]byte{})
+	var refused *message.Error
+	if !errors.As(err, &refused) || len(refused.Fields) != 2 {
+		t.Errorf("error %v, want both faults", err)
+	}
+}
+
+func TestMessagesThatWaitShareATransaction(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := make(chan struct{})
+		var sizes []int
+		w := &wakes{}
+		s := start(t, func(ctx context.Context, subs []message.Submission) []message.Acceptance {
+			sizes = append(sizes, len(subs))
+			<-gate
+			return commitAll(ctx, subs)
+		}, w)
+		var callers sync.WaitGroup
+		for i := range 11 {
+			callers.Go(func() {
+				if _, err := s.Accept(t.Context(), 1, draft(), "", [32]byte{}); err != nil {
+					t.Error(err)
+				}
+			})
+			if i == 0 {
+				synctest.Wait()
+			}
+		}
+		synctest.Wait()
+		close(gate)
+		callers.Wait()
+		if !slices.Equal(sizes, []int{1, 10}) || len(w.seen()) != 2 {
+			t.Errorf("transactions of %v, woken %d times; want 1 and 10, woken once each", sizes, len(w.seen()))
+		}
+	})
+}
+
+func TestALargeMessageHoldsUpNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := make(chan struct{})
+		s := start(t, func(ctx context.Context, subs []message.Submission) []message.Acceptance {
+			if len(subs[0].Message.Content.Text) > 1000 {
+				<-gate
+			}
+			return commitAll(ctx, subs)
+		}, &wakes{})
+		large := draft()
+		large.Text = strings.Repeat("long ", 100_000)
+		done := make(chan error, 1)
+		go func() { _, err := s.Accept(t.Context(), 1, large, "", [32]byte{}); done <- err }()
+		synctest.Wait()
+		if _, err := s.Accept(t.Context(), 1, draft(), "", [32]byte{}); err != nil {
+			t.Error(err)
+		}
+		close(gate)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestACommitThatHangsIsUnavailable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, func(ctx context.Context, subs []message.Submission) []message.Acceptance {
+			<-ctx.Done()
+			answers := make([]message.Acceptance, len(subs))
+			for i := range answers {
+				answers[i].Err = message.ErrUnavailable
+			}
+			return answers
+		}, &wakes{})
+		if _, err := s.Accept(t.Context(), 1, draft(), "", [32]byte{}); !errors.Is(err, message.ErrUnavailable) {
+			t.Errorf("error %v, want unavailable", err)
+		}
+	})
+}
+
+func TestAfterStopMessagesAreRefusedAsUnavailable(t *testing.T) {
+	s := accept.New(storeFunc(commitAll), message.DefaultLimits(), (&wakes{}).wake, time.Now)
+	s.Start()
+	if err := s.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Accept(t.Context(), 1, draft(), "", [32]byte{}); !errors.Is(err, message.ErrUnavailable) {
+		t.Errorf("error %v, want unavailable", err)
+	}
+}
+
+func BenchmarkAccept(b *testing.B) {
+	s := accept.New(storeFunc(commitAll), message.DefaultLimits(), (&wakes{}).wake, time.Now)
+	s.Start()
+	defer func() { _ = s.Stop(context.Background()) }()
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := s.Accept(b.Context(), 1, draft(), "", [32]byte{}); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}
