@@ -26,6 +26,9 @@ const prefix = "POSTRIDER"
 // Program is one of the structs of this package that stand for a program:
 // *Producer, *Consumer, *Serve, *Dev, *Migrate and *Client.
 type Program interface {
+	// Effective lists what Load read, to be printed.
+	Effective() []Setting
+
 	name() string
 	check(*faults) // what must hold between settings, after each was read
 	origin() *Origin
