@@ -93,6 +93,10 @@ const (
 	OutcomeFailed   OutcomeKind = "failed"   // refused for good; Reason says why
 	OutcomeUnknown  OutcomeKind = "unknown"  // the final dot was written and no reply came
 	OutcomeReleased OutcomeKind = "released" // given back before the mark; nothing is charged
+
+	// OutcomeInterrupted is written by the sweep: the worker was lost before
+	// its mark, so nothing was sent.
+	OutcomeInterrupted OutcomeKind = "interrupted"
 )
 
 // Outcome is the end of a try, to be recorded. A fenced write that matches
