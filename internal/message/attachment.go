@@ -101,7 +101,7 @@ func (v *validator) contentType(pointer, s, filename string) string {
 	kind, params, err := mime.ParseMediaType(s)
 	top, sub, _ := strings.Cut(kind, "/")
 	switch {
-	case err != nil || len(s) > maxContentType || sub == "" || strings.ContainsFunc(s, unicode.IsControl):
+	case err != nil || len(s) > maxContentType || sub == "" || strings.Contains(kind, "*") || strings.ContainsFunc(s, unicode.IsControl):
 		v.fault(pointer, CodeInvalidAttachment, "must be a media type such as image/png")
 		return ""
 	case kind == "message/rfc822" || kind == "message/global":

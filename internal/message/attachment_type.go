@@ -7,7 +7,11 @@ import "strings"
 // without /etc/mime.types must know a spreadsheet too.
 func typeByName(filename string) string {
 	dot := strings.LastIndexByte(filename, '.')
-	switch strings.ToLower(filename[dot+1:]) {
+	if dot < 0 {
+		return octetStream
+	}
+	extension := strings.ToLower(filename[dot+1:])
+	switch extension {
 	case "txt", "log", "text":
 		return "text/plain; charset=utf-8"
 	case "csv":
@@ -23,12 +27,13 @@ func typeByName(filename string) string {
 	case "vcf":
 		return "text/vcard; charset=utf-8"
 	}
-	if kind := imageType(strings.ToLower(filename[dot+1:])); kind != "" {
+	if kind := imageType(extension); kind != "" {
 		return kind
 	}
-	return applicationType(strings.ToLower(filename[dot+1:]))
+	return applicationType(extension)
 }
 
+// imageType knows pictures, sound and film; "" is anything else.
 func imageType(extension string) string {
 	switch extension {
 	case "jpg", "jpeg":

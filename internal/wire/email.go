@@ -9,18 +9,17 @@ import (
 	"github.com/postrider/postrider/internal/message"
 )
 
-// ReadEmail reads the body of POST /v1/emails: it decodes and validates, and
-// one *message.Error names the faults of both. The hash is that of DecodeEmail.
-func ReadEmail(r io.Reader, limits message.Limits, now time.Time) (*message.Message, [32]byte, error) {
+// ReadEmail is DecodeEmail, and where that finds faults it validates what could
+// be read as well, so that one *message.Error with CodeValidation names the
+// faults of both. A draft that comes without an error still has to pass
+// message.Limits.Validate.
+func ReadEmail(r io.Reader, limits message.Limits, now time.Time) (*message.Draft, [32]byte, error) {
 	draft, hash, err := DecodeEmail(r, limits)
-	if draft == nil {
-		return nil, hash, err
+	if err == nil || draft == nil {
+		return draft, hash, err
 	}
-	m, invalid := limits.Validate(draft, now)
-	if err := merge(err, invalid); err != nil {
-		return nil, hash, err
-	}
-	return m, hash, nil
+	_, invalid := limits.Validate(draft, now)
+	return nil, hash, merge(err, invalid)
 }
 
 // merge joins the faults of decoding and of validation. A field that could not
@@ -29,7 +28,7 @@ func ReadEmail(r io.Reader, limits message.Limits, now time.Time) (*message.Mess
 func merge(decoding, validation error) error {
 	var first, second *message.Error
 	if !errors.As(decoding, &first) {
-		return validation
+		return decoding
 	}
 	var faults message.Faults
 	for _, f := range first.Fields {

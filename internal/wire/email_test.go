@@ -21,8 +21,11 @@ import (
 func now() time.Time { return time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 func read(body string) (*message.Message, error) {
-	m, _, err := ReadEmail(strings.NewReader(body), message.DefaultLimits(), now())
-	return m, err
+	d, _, err := ReadEmail(strings.NewReader(body), message.DefaultLimits(), now())
+	if err != nil {
+		return nil, err
+	}
+	return message.DefaultLimits().Validate(d, now())
 }
 
 // faults returns the code of a refusal and its faults as "pointer code".
