@@ -123,6 +123,24 @@ func TestValuesAreRead(t *testing.T) {
 	}
 }
 
+func TestRelayHostIsWrittenBack(t *testing.T) {
+	for _, text := range []string{
+		"smtp://us%40er:p%2Fw%3A@mail:2525?tls=implicit", "smtp://mail.example.com:587?tls=required", "smtp://[::1]:25?tls=none",
+	} {
+		var s SMTPURL
+		if err := s.Decode(text); err != nil || s.Reveal() != text {
+			t.Errorf("%s: %v, %v", text, s.Reveal(), err)
+		}
+	}
+	for listen, want := range map[Address]string{
+		":1025": "smtp://127.0.0.1:1025?tls=none", "0.0.0.0:1": "smtp://127.0.0.1:1?tls=none", "[::1]:25": "smtp://[::1]:25?tls=none", "inbox:25": "smtp://inbox:25?tls=none",
+	} {
+		if got := Plain(listen); got.Reveal() != want {
+			t.Errorf("%s: %s", listen, got.Reveal())
+		}
+	}
+}
+
 // faultCases: the setting changed from a complete environment, the program, and
 // what its only fault says.
 func faultCases() map[string]struct{ program, name, value, problem, remedy string } {

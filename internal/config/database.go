@@ -49,7 +49,7 @@ func (d *DatabaseURL) decodeFile(file string) error {
 	case strings.Contains(file, ":memory:"):
 		return bad("would keep mail in memory only", remedy)
 	}
-	*d = DatabaseURL{engine: SQLite, dsn: file}
+	*d = DatabaseURL{engine: SQLite, dsn: "sqlite:" + file}
 	return nil
 }
 
@@ -59,19 +59,15 @@ func (d DatabaseURL) Set() bool { return d.dsn != "" }
 // Engine is Postgres or SQLite.
 func (d DatabaseURL) Engine() Engine { return d.engine }
 
-// DSN is the whole postgres:// URL with its password, or the path of the SQLite
-// file. Not to be printed.
+// DSN is the setting as it was given, password and all. Not to be printed.
 func (d DatabaseURL) DSN() string { return d.dsn }
 
 // String is the URL with its password hidden.
 func (d DatabaseURL) String() string {
-	switch d.engine {
-	case SQLite:
-		return "sqlite:" + d.dsn
-	case Postgres:
+	if d.engine == Postgres {
 		return redact(d.dsn)
 	}
-	return ""
+	return d.dsn
 }
 
 // GoString hides the password from %#v.

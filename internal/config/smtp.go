@@ -114,14 +114,30 @@ func (s SMTPURL) Set() bool { return s.Host != "" }
 // Address is host:port.
 func (s SMTPURL) Address() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.Port)) }
 
+// Plain is a relay host on this machine that speaks no TLS, such as the
+// development inbox, which listens on the given address.
+func Plain(listen Address) SMTPURL {
+	host, text, _ := net.SplitHostPort(listen.String()) // an Address has a port
+	port, _ := strconv.Atoi(text)
+	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return SMTPURL{Host: host, Port: port, TLS: TLSNone}
+}
+
+// Reveal is the whole URL with its password. Not to be printed.
+func (s SMTPURL) Reveal() string { return s.write(s.Password.Reveal()) }
+
 // String is the URL with its password hidden.
-func (s SMTPURL) String() string {
+func (s SMTPURL) String() string { return s.write(hidden) }
+
+func (s SMTPURL) write(password string) string {
 	if !s.Set() {
 		return ""
 	}
 	login := ""
 	if s.User != "" {
-		login = url.UserPassword(s.User, hidden).String() + "@"
+		login = url.UserPassword(s.User, password).String() + "@"
 	}
 	return fmt.Sprintf("smtp://%s%s?tls=%s", login, s.Address(), s.TLS)
 }
