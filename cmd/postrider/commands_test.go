@@ -1,0 +1,134 @@
+package main
+
+import (
+	"flag"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/postrider/postrider/internal/message"
+	"github.com/postrider/postrider/internal/wire"
+)
+
+type emailView = wire.Email
+
+var update = flag.Bool("update", false, "write the expected output under testdata")
+
+// golden holds output against a file. Times are in the zone of this machine and
+// are masked.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name+".txt")
+	got = regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`).ReplaceAllString(got, "YYYY-MM-DD hh:mm:ss")
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s: go test -update writes it anew\n%s", path, diff)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	t.Setenv("COLUMNS", "100")
+	for name, args := range map[string][]string{
+		"help": {}, "help-send": {"send", "--help"}, "help-show": {"show", "-h"}, "help-config": {"config", "--help"}, "help-list": {"list", "--help"},
+		"help-retry": {"retry", "--help"}, "help-healthcheck": {"healthcheck", "--help"},
+	} {
+		o := tool(t, "", args...)
+		o.expect(t, exitDone)
+		golden(t, name, o.out)
+	}
+}
+
+func TestUnknownCommand(t *testing.T) {
+	tool(t, "", "sned").expect(t, exitUsage, "sned")
+	tool(t, "", "show").expect(t, exitUsage, "<id>")
+}
+
+func TestShow(t *testing.T) {
+	s := newServer(t)
+	s.views = append(s.views, func() emailView {
+		v := viewOf(
+			recipient{"ann@example.net", message.StatusSent, ""}, recipient{"bob@example.net", message.StatusFailed, message.ReasonRejected},
+			recipient{"cy@example.net", message.StatusDelayed, ""}, recipient{"di@example.net", message.StatusUnknown, ""})
+		v.Deliveries[3].UnknownOutcomes = 3
+		v.Message.Head.Subject = "Your \x1b]0;order\a"
+		v.Message.Head.Tags = []message.Tag{{Name: "kind", Value: "order"}}
+		v.Message.Attachments = []message.Attachment{{Filename: "invoice.pdf", ContentType: "application/pdf", Size: 4711}}
+		return wire.NewEmail(&v)
+	})
+	o := tool(t, "", "show", testID)
+	o.expect(t, exitDone)
+	golden(t, "show", o.out)
+	o = tool(t, "", "show", testID, "--json")
+	o.expect(t, exitDone, `"possibly_sent": true`, `"reason": "rejected"`, `"detail": "Try again later"`)
+	tool(t, "", "show", "01990000-0000-7000-8000-00000000ffff").expect(t, exitFailed, "404")
+}
+
+func TestList(t *testing.T) {
+	s := newServer(t)
+	o := tool(t, "", "list", "--status", "failed", "--limit", "1", "--after", testID)
+	o.expect(t, exitDone, "--after "+testID)
+	golden(t, "list", o.out)
+	if want := "GET /v1/emails?after=" + testID + "&limit=1&status=failed"; s.queries[0] != want {
+		t.Error(s.queries)
+	}
+	tool(t, "", "list", "--json").expect(t, exitDone, `"has_more": true`)
+}
+
+func TestCancelAndRetry(t *testing.T) {
+	newServer(t)
+	tool(t, "", "cancel", testID).expect(t, exitFailed, "409", "not_cancelable")
+	tool(t, "", "retry", testID).expect(t, exitDone, "1 recipient queued again")
+}
+
+func TestHealthcheck(t *testing.T) {
+	s := newServer(t)
+	tool(t, "", "healthcheck").expect(t, exitDone)
+	sick := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "database: down", http.StatusServiceUnavailable)
+	}))
+	defer sick.Close()
+	t.Setenv("POSTRIDER_URL", "a broken setting of another program")
+	tool(t, "", "healthcheck", s.URL+"/readyz").expect(t, exitDone)
+	tool(t, "", "healthcheck", sick.URL).expect(t, exitFailed, "503", "database: down")
+	tool(t, "", "healthcheck", "http://127.0.0.1:1/").expect(t, exitUnreachable, "cannot be reached")
+	tool(t, "", "healthcheck", "http://[").expect(t, exitUsage, "not a URL")
+	tool(t, "", "healthcheck").expect(t, exitUsage, "POSTRIDER_URL")
+}
+
+func TestConfig(t *testing.T) {
+	t.Setenv("POSTRIDER_SMTP_URL", "smtp://user:hunter2@mail.example.com")
+	t.Setenv("POSTRIDER_DATABASE_URL", "postgres://u:hunter2@h/d")
+	t.Setenv("POSTRIDER_RABBITMQ_URL", "amqp://u:hunter2@h/")
+	o := tool(t, "", "config", "consumer")
+	o.expect(t, exitDone, "POSTRIDER_SMTP_URL=smtp://user:xxxxx@mail.example.com:587?tls=required  # environment", "POSTRIDER_LEASE=20s  # default")
+	if strings.Contains(o.out+o.err, "hunter2") {
+		t.Error("a password was printed")
+	}
+	t.Setenv("POSTRIDER_LEES", "20s")
+	tool(t, "", "config", "consumer").expect(t, exitUsage, "POSTRIDER_LEES", "POSTRIDER_LEASE")
+	page, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := tool(t, "", "config", "--reference"); o.out != string(page) {
+		t.Error("--reference is not the page")
+	}
+}
+
+func TestVersion(t *testing.T) {
+	tool(t, "", "version").expect(t, exitDone, "postrider dev", "go1.")
+}

@@ -1,0 +1,77 @@
+// Command postrider is Postrider's command-line tool: it runs the server in one
+// process, sends and follows messages, and looks after the database.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set at build time by -ldflags "-X main.version=…".
+var version = "dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	code := run(ctx, os.Args[1:], &terminal{in: os.Stdin, out: os.Stdout, err: os.Stderr})
+	stop()
+	os.Exit(code)
+}
+
+// terminal is where a command reads and writes.
+type terminal struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// commands is the command line: what kong parses into.
+type commands struct {
+	Dev         devCmd         `cmd:"" help:"Run everything in one process, with an inbox page; needs nothing."`
+	Serve       serveCmd       `cmd:"" help:"Run producer and consumers in one process."`
+	Migrate     migrateCmd     `cmd:"" help:"Bring the database's tables up to date."`
+	Send        sendCmd        `cmd:"" help:"Send an email."`
+	Show        showCmd        `cmd:"" help:"Show a message: its state, every recipient, every attempt."`
+	List        listCmd        `cmd:"" help:"List messages, newest first."`
+	Cancel      cancelCmd      `cmd:"" help:"Stop the recipients of a message that can still be stopped."`
+	Retry       retryCmd       `cmd:"" help:"Try failed, unknown or canceled recipients of a message again."`
+	Config      configCmd      `cmd:"" help:"Show the settings a program would run with."`
+	Healthcheck healthcheckCmd `cmd:"" help:"Ask a server whether it is ready, for container health checks."`
+	Version     versionCmd     `cmd:"" help:"Show the version."`
+}
+
+const description = `Postrider takes email over HTTP and delivers it, through crashes, restarts and outages.
+
+Start with "postrider dev" in one terminal and, in another:
+
+  postrider send --from you@example.com --to friend@example.com --subject Hello --text "It works" --wait
+
+Settings are environment variables; "postrider config --reference" explains every one.
+Exit codes: 0 done, 1 refused or not sent, 2 wrong flags or settings, 3 server out of reach, 4 still open when --timeout was over.`
+
+// run parses the command line, runs the command and returns the exit code.
+func run(ctx context.Context, args []string, t *terminal) int {
+	helped := false
+	parser, err := kong.New(&commands{},
+		kong.Name("postrider"), kong.Description(description),
+		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true, WrapUpperBound: 100, NoAppDescFormat: true}),
+		kong.Writers(t.out, t.err), kong.Exit(func(int) { helped = true }), kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(t))
+	if err != nil {
+		return report(t, err)
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	command, err := parser.Parse(args)
+	if helped {
+		return exitDone
+	}
+	if err != nil {
+		return report(t, err)
+	}
+	return report(t, command.Run())
+}
