@@ -134,9 +134,13 @@ await() {
   done
 }
 
+# die_with_log WHY LOG: LOG is a file, or container:NAME.
 die_with_log() {
   printf 'services: error: %s; the end of %s:\n' "$1" "$2" >&2
-  tail -n 25 "$2" >&2 || true
+  case $2 in
+    container:*) docker logs --tail 25 "${2#container:}" >&2 || true ;;
+    *) tail -n 25 "$2" >&2 || true ;;
+  esac
   exit 1
 }
 

@@ -35,7 +35,7 @@ mailhog_in_docker() {
   docker_start mailhog mailhog/mailhog \
     -p "127.0.0.1:$(port mailhog-smtp):1025" -p "127.0.0.1:$(port mailhog-api):8025" || return 1
   keep_backend mailhog docker
-  await 60 mailhog "$SERVICES/mailhog.docker.log" mailhog_ready
+  await 60 mailhog "container:$(container mailhog)" mailhog_ready
 }
 
 mailhog_from_source() {

@@ -56,7 +56,7 @@ postgres_in_docker() {
     -- postgres -c max_connections=300 || return 1
   keep_backend postgres docker
   # While the image prepares its data, a server is there that listens on no port yet.
-  await 90 postgres "$SERVICES/postgres.docker.log" \
+  await 90 postgres "container:$(container postgres)" \
     docker exec "$(container postgres)" pg_isready -q -h 127.0.0.1
 }
 

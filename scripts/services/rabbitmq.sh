@@ -38,7 +38,7 @@ rabbitmq_in_docker() {
   docker_start rabbitmq rabbitmq:4-management --hostname postrider \
     -p "127.0.0.1:$(port amqp):5672" -p "127.0.0.1:$(port rabbitmq-management):15672" || return 1
   keep_backend rabbitmq docker
-  await 120 rabbitmq "$SERVICES/rabbitmq.docker.log" rabbitmq_ready
+  await 120 rabbitmq "container:$(container rabbitmq)" rabbitmq_ready
 }
 
 # ---- from packages
@@ -107,7 +107,7 @@ rabbitmq_start() {
   local began=$SECONDS log=$STATE/rabbitmq/log/start
   if [[ $(backend rabbitmq) == docker ]]; then
     docker start "$(container rabbitmq)" >/dev/null
-    log=$SERVICES/rabbitmq.docker.log
+    log=container:$(container rabbitmq)
   elif ! rabbitmq_runs; then
     say "rabbitmq: starting on port $(port amqp)"
     rm -f "$STATE/rabbitmq/pid"
