@@ -31,23 +31,15 @@ func (h Headers) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (h *Headers) UnmarshalJSON(data []byte) error {
-	*h = nil
-	d := jsontext.NewDecoder(bytes.NewReader(data))
-	if token, err := d.ReadToken(); err != nil || token.Kind() == 'n' {
+	in, err := newReader(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
 		return err
 	}
-	for d.PeekKind() == '"' {
-		name, err := d.ReadToken()
-		if err != nil {
-			return fmt.Errorf("read headers: %w", err)
-		}
-		header := message.Header{Name: name.String()}
-		value, err := d.ReadToken()
-		if err != nil {
-			return fmt.Errorf("read headers: %w", err)
-		}
-		header.Value = value.String()
-		*h = append(*h, header)
+	var list Headers
+	e := emailReader{reader: in}
+	if err := e.pairs(func(name, value string) { list = append(list, message.Header{Name: name, Value: value}) }); err != nil {
+		return fmt.Errorf("read headers: %w", err)
 	}
-	return nil
+	*h = list
+	return in.faults.Err()
 }
