@@ -40,6 +40,15 @@ func alive(w http.ResponseWriter, _ *http.Request) error {
 	return write(w, http.StatusOK, map[string]CheckStatus{"status": CheckOK})
 }
 
+// Probes answers /healthz and /readyz alone, without a key and without a line in
+// the log: whoever watches a process asks every few seconds.
+func Probes(health Health) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /healthz", refusing(alive))
+	mux.Handle("GET /readyz", refusing(ready(health)))
+	return harden(route(mux))
+}
+
 const (
 	checkTimeout = 3 * time.Second
 	checkKept    = time.Second // anybody may ask; the database is asked once a second

@@ -27,7 +27,7 @@ type Store interface {
 
 // Publish hands copies to the queue and answers in order; nil means that the
 // broker has the copy durably.
-type Publish func(ctx context.Context, refs []message.Ref) []error
+type Publish = func(ctx context.Context, refs []message.Ref) []error
 
 // Queue is the sending side of the broker. Safe for concurrent use.
 //
