@@ -44,7 +44,7 @@ func TestHelp(t *testing.T) {
 	t.Setenv("COLUMNS", "100")
 	for name, args := range map[string][]string{
 		"help": {}, "help-send": {"send", "--help"}, "help-show": {"show", "-h"}, "help-config": {"config", "--help"}, "help-list": {"list", "--help"},
-		"help-retry": {"retry", "--help"}, "help-healthcheck": {"healthcheck", "--help"},
+		"help-dev": {"dev", "--help"}, "help-serve": {"serve", "--help"}, "help-migrate": {"migrate", "--help"}, "help-retry": {"retry", "--help"}, "help-healthcheck": {"healthcheck", "--help"},
 	} {
 		o := tool(t, "", args...)
 		o.expect(t, exitDone)

@@ -54,7 +54,16 @@ func Logger(cfg config.Log) *slog.Logger {
 	if cfg.Format == "text" || cfg.Format == "auto" && tty {
 		return slog.New(tint.NewHandler(os.Stderr, &tint.Options{Level: cfg.Minimum(), TimeFormat: time.TimeOnly, NoColor: !tty}))
 	}
-	return slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: cfg.Minimum()}))
+	return slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: cfg.Minimum(), ReplaceAttr: readableDurations}))
+}
+
+// readableDurations writes 21.8ms where JSON would have a bare number whose
+// unit nobody could know.
+func readableDurations(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
 }
 
 // announce prints the effective configuration, without secrets.
