@@ -33,6 +33,10 @@ test: $(GOTESTSUM) services ## every test with the race detector, both modes; AR
 lint: $(GOLANGCI_LINT) ## formatting, vet, staticcheck, who may import whom (.golangci.yml), shell scripts
 	@GOLANGCI_LINT=$(abspath $(GOLANGCI_LINT)) scripts/lint.sh
 
+.PHONY: compose-check
+compose-check: ## hold docker-compose.yml against the Dockerfile and the settings; needs no Docker
+	@cd tools/composecheck && go test -count=1 ./...
+
 .PHONY: services
 services: ## start private Postgres, RabbitMQ and MailHog; write .services/env
 	@scripts/services.sh up

@@ -31,6 +31,7 @@ count() { cat "$results"/*.json | grep -c "\"Action\":\"$1\",\"Package\":\"[^\"]
 if [[ $# -gt 0 ]]; then
   CGO_ENABLED=1 run_tests . -race -timeout 20m "$@"
 else
+  run_tests tools/composecheck ./...
   CGO_ENABLED=1 run_tests . -race -timeout 20m ./...
 fi
 
