@@ -70,7 +70,7 @@ func TestViewsAreAsWritten(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		want, err := os.ReadFile(file) //nolint:gosec // the tests' own folder
+		want, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
