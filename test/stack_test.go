@@ -1,0 +1,403 @@
+package test
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	_ "github.com/jackc/pgx/v5/stdlib"
+	"github.com/postrider/postrider/internal/message"
+	"github.com/postrider/postrider/internal/smtptest"
+	"github.com/postrider/postrider/internal/wire"
+)
+
+const apiKey = "story-key-0123456789"
+
+type mode string
+
+const (
+	embedded    mode = "embedded"
+	distributed mode = "distributed"
+)
+
+// setting is what a story asks of its stack beyond the usual.
+type setting struct {
+	script    smtptest.Script   // of the relay host
+	env       map[string]string // of every process
+	consumers int               // distributed only; 2
+	smtp      string            // another relay host than the scripted one
+	cable     *cable            // to Postgres; nil: none of the story's own
+}
+
+// stack is a running Postrider with a relay host.
+type stack struct {
+	*testing.T
+	mode     mode
+	relay    *smtptest.Server
+	env      map[string]string
+	api      string
+	metrics  []string
+	producer *process
+	workers  []*process // in embedded mode the producer itself
+	prefix   string     // of the queues
+	database string
+}
+
+// inBothModes tells a story once embedded and once distributed.
+func inBothModes(t *testing.T, s setting, story func(s *stack)) {
+	t.Parallel()
+	for _, m := range []mode{embedded, distributed} {
+		t.Run(string(m), func(t *testing.T) {
+			t.Parallel()
+			story(newStack(t, m, s))
+		})
+	}
+}
+
+func newStack(t *testing.T, m mode, set setting) *stack {
+	t.Helper()
+	s := &stack{T: t, mode: m, relay: smtptest.New(t, set.script)}
+	s.env = map[string]string{
+		"POSTRIDER_API_KEYS": "default:" + apiKey, "POSTRIDER_LOG_FORMAT": "json",
+		"POSTRIDER_CONSUMERS": "critical:2,high:2,normal:8,low:2",
+		"POSTRIDER_LEASE":     "6s", "POSTRIDER_SWEEP_INTERVAL": "1s", "POSTRIDER_SHUTDOWN_GRACE": "20s",
+		"POSTRIDER_SMTP_URL": s.relay.URL("none", "", ""), "POSTRIDER_HELLO_NAME": "stories.example",
+	}
+	if set.smtp != "" {
+		s.env["POSTRIDER_SMTP_URL"] = set.smtp
+	}
+	if m == embedded {
+		s.database = "sqlite:" + filepath.Join(t.TempDir(), "story.db")
+	} else {
+		s.useServices()
+	}
+	s.env["POSTRIDER_DATABASE_URL"] = s.database
+	if set.cable != nil {
+		s.env["POSTRIDER_DATABASE_URL"] = set.cable.through(t, s.database)
+	}
+	maps.Copy(s.env, set.env)
+	s.startAll(set)
+	return s
+}
+
+// useServices gives the story a schema and a queue prefix of its own.
+func (s *stack) useServices() {
+	s.prefix = "story-" + uuid.NewString()[:13]
+	s.env["POSTRIDER_RABBITMQ_URL"] = service(s.T, "POSTRIDER_TEST_RABBITMQ_URL")
+	s.env["POSTRIDER_RABBITMQ_PREFIX"] = s.prefix
+	schema := strings.ReplaceAll(s.prefix, "-", "_")
+	base := service(s.T, "POSTRIDER_TEST_DATABASE_URL")
+	s.execSQL(base, "CREATE SCHEMA "+schema)
+	s.Cleanup(func() {
+		s.execSQL(base, "DROP SCHEMA "+schema+" CASCADE")
+		deleteQueues(s.T, s.prefix)
+	})
+	u, err := url.Parse(base)
+	if err != nil {
+		s.Fatal(err)
+	}
+	q := u.Query()
+	q.Set("search_path", schema)
+	u.RawQuery = q.Encode()
+	s.database = u.String()
+}
+
+func (s *stack) execSQL(dsn, statement string) {
+	s.Helper()
+	db, err := sql.Open("pgx", dsn)
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if _, err := db.ExecContext(context.Background(), statement); err != nil {
+		s.Errorf("%s: %v", statement, err)
+	}
+}
+
+func (s *stack) startAll(set setting) {
+	s.api = "http://" + freeAddress(s.T)
+	if s.mode == embedded {
+		s.startProducer()
+		s.workers = []*process{s.producer}
+	} else {
+		s.migrate()
+		s.startProducer()
+		for range cmp.Or(set.consumers, 2) {
+			s.startConsumer()
+		}
+	}
+}
+
+func (s *stack) migrate() {
+	p := launch(s.T, "postrider", []string{"POSTRIDER_DATABASE_URL=" + s.database}, "migrate")
+	<-p.done
+	if p.torn = true; p.err != nil {
+		s.Fatalf("migrate: %v\n%s", p.err, p.out)
+	}
+}
+
+// startProducer starts, or after a kill restarts, what takes messages in.
+func (s *stack) startProducer() {
+	env := s.environ("POSTRIDER_LISTEN="+strings.TrimPrefix(s.api, "http://"), s.metricsListen())
+	if s.mode == embedded {
+		s.producer = launch(s.T, "postrider", env, "serve")
+		s.workers = []*process{s.producer}
+	} else {
+		env = slices.DeleteFunc(env, func(e string) bool { return foreign(e, consumerOnly) })
+		s.producer = launch(s.T, "producer", env)
+	}
+	s.eventually("the API is ready", func() bool {
+		res, err := http.Get(s.api + "/readyz")
+		if err != nil {
+			if s.producer.exited() {
+				s.Fatalf("%s exited: %v", s.producer.name, s.producer.err)
+			}
+			return false
+		}
+		_ = res.Body.Close()
+		return res.StatusCode == http.StatusOK
+	})
+}
+
+// startConsumer adds a consumer process. It may still be connecting.
+func (s *stack) startConsumer() *process {
+	env := slices.DeleteFunc(s.environ(s.metricsListen()), func(e string) bool { return foreign(e, producerOnly) })
+	p := launch(s.T, "consumer", env)
+	s.workers = append(s.workers, p)
+	return p
+}
+
+// restart kills a process and starts one of its kind again.
+func (s *stack) restart(p *process) *process {
+	p.kill()
+	if p == s.producer {
+		s.startProducer()
+		return s.producer
+	}
+	s.workers = slices.DeleteFunc(s.workers, func(w *process) bool { return w == p })
+	return s.startConsumer()
+}
+
+const (
+	consumerOnly = "POSTRIDER_CONSUMERS POSTRIDER_LEASE POSTRIDER_SMTP_URL POSTRIDER_HELLO_NAME POSTRIDER_SEND_TIMEOUT POSTRIDER_REPLY_TIMEOUT POSTRIDER_RETRY_WINDOW"
+	producerOnly = "POSTRIDER_API_KEYS POSTRIDER_SWEEP_INTERVAL"
+)
+
+func foreign(entry, names string) bool {
+	name, _, _ := strings.Cut(entry, "=")
+	return slices.Contains(strings.Fields(names), name)
+}
+
+func (s *stack) environ(more ...string) []string {
+	for name, value := range s.env {
+		more = append(more, name+"="+value)
+	}
+	return more
+}
+
+func (s *stack) metricsListen() string {
+	addr := freeAddress(s.T)
+	s.metrics = append(s.metrics, "http://"+addr)
+	return "POSTRIDER_METRICS_LISTEN=" + addr
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+// email is a request body.
+type email map[string]any
+
+// mail is the smallest email to the given recipients.
+func mail(to ...string) email {
+	return email{"from": "Shop <shop@sender.example>", "to": to, "subject": "A story", "text": "Once upon a time."}
+}
+
+func (e email) with(key string, value any) email {
+	e = maps.Clone(e)
+	e[key] = value
+	return e
+}
+
+// post sends an email in and returns its id; anything but 202 fails the story.
+func (s *stack) post(e email) string {
+	s.Helper()
+	status, id, body := s.tryPost(e, "")
+	if status != http.StatusAccepted {
+		s.Fatalf("post: %d %s", status, body)
+	}
+	return id
+}
+
+func (s *stack) tryPost(e email, key string) (status int, id, body string) {
+	s.Helper()
+	data, err := json.Marshal(e)
+	if err != nil {
+		s.Fatal(err)
+	}
+	res, err := s.request(http.MethodPost, "/v1/emails", key, data)
+	if err != nil {
+		return 0, "", err.Error()
+	}
+	var receipt wire.Receipt
+	_ = json.Unmarshal(res.body, &receipt)
+	return res.status, receipt.ID, string(res.body)
+}
+
+type response struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (s *stack) request(method, path, key string, body []byte) (response, error) {
+	req, err := http.NewRequest(method, s.api+path, bytes.NewReader(body))
+	if err != nil {
+		return response{}, err
+	}
+	req.Header.Set("Authorization", "Bearer "+apiKey)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if key != "" {
+		req.Header.Set("Idempotency-Key", key)
+	}
+	client := http.Client{Timeout: 30 * time.Second}
+	res, err := client.Do(req)
+	if err != nil {
+		return response{}, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	data, err := io.ReadAll(res.Body)
+	return response{res.StatusCode, res.Header, data}, err
+}
+
+// get returns the message as the API shows it.
+func (s *stack) get(id string) wire.Email {
+	s.Helper()
+	res, err := s.request(http.MethodGet, "/v1/emails/"+id, "", nil)
+	if err != nil || res.status != http.StatusOK {
+		s.Fatalf("get %s: %d %v %s", id, res.status, err, res.body)
+	}
+	var e wire.Email
+	if err := json.Unmarshal(res.body, &e); err != nil {
+		s.Fatal(err)
+	}
+	return e
+}
+
+// await polls the message until it has the status.
+func (s *stack) await(id string, want message.Status) wire.Email {
+	s.Helper()
+	var e wire.Email
+	s.eventually(fmt.Sprintf("%s is %s", id, want), func() bool {
+		e = s.get(id)
+		return e.Status == want
+	})
+	return e
+}
+
+// patience is the longest a story waits for anything.
+const patience = 90 * time.Second
+
+// eventually polls from outside, as a user would.
+func (s *stack) eventually(what string, cond func() bool) {
+	s.Helper()
+	deadline := time.Now().Add(patience)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for ; ; <-tick.C {
+		if cond() {
+			return
+		}
+		if time.Now().After(deadline) {
+			s.Fatalf("not within %v: %s", patience, what)
+		}
+	}
+}
+
+// deleteQueues removes what the story declared at the broker.
+func deleteQueues(t *testing.T, prefix string) {
+	base := service(t, "POSTRIDER_TEST_RABBITMQ_MANAGEMENT_URL")
+	names := []string{prefix + ".dead"}
+	for _, lane := range message.Lanes() {
+		names = append(names, prefix+".email."+string(lane))
+	}
+	for _, name := range names {
+		manage(t, http.MethodDelete, base+"/api/queues/%2F/"+name)
+	}
+	manage(t, http.MethodDelete, base+"/api/exchanges/%2F/"+prefix)
+}
+
+// manage calls the broker's management API; what is not there is fine.
+func manage(t *testing.T, method, target string) {
+	t.Helper()
+	req, err := http.NewRequest(method, target, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Errorf("%s %s: %v", method, target, err)
+		return
+	}
+	_ = res.Body.Close()
+}
+
+// writeFile puts content into a file of the story's own.
+func writeFile(t *testing.T, name string, content []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// connectionsOf lists the broker's connections that belong to the process: their
+// client names end with its pid.
+func connectionsOf(t *testing.T, base string, p *process) []string {
+	t.Helper()
+	res, err := http.Get(base + "/api/connections")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	var all []struct {
+		Name       string `json:"name"`
+		Properties struct {
+			ConnectionName string `json:"connection_name"`
+		} `json:"client_properties"`
+	}
+	if err := json.NewDecoder(res.Body).Decode(&all); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, c := range all {
+		if strings.HasSuffix(c.Properties.ConnectionName, fmt.Sprintf("/%d", p.cmd.Process.Pid)) {
+			names = append(names, url.PathEscape(c.Name))
+		}
+	}
+	return names
+}
