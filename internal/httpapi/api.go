@@ -10,13 +10,14 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/postrider/postrider/internal/message"
+	"github.com/postrider/postrider/internal/wire"
 )
 
 // Config holds what the API is told from outside.
 type Config struct {
 	Keys        map[string]int64 // API key → tenant; at least one
 	Limits      message.Limits
-	BodyBytes   int64            // the largest body; 0: 36 MB
+	BodyBytes   int64            // the largest body; 0: what Limits can need
 	MemoryBytes int64            // all bodies that are being read or stored; 0: 256 MiB
 	Version     string           // shown at /
 	Now         func() time.Time // this host's clock; nil: time.Now
@@ -33,7 +34,7 @@ type Ports struct {
 
 func (c Config) withDefaults() Config {
 	if c.BodyBytes == 0 {
-		c.BodyBytes = 36_000_000
+		c.BodyBytes = wire.BodyLimit(c.Limits)
 	}
 	if c.MemoryBytes == 0 {
 		c.MemoryBytes = 256 << 20
@@ -68,7 +69,7 @@ func New(config Config, ports Ports) (http.Handler, error) {
 	}
 	a := &api{
 		Ports: ports, keys: newKeys(c.Keys), limits: c.Limits, now: c.Now,
-		intake: intake{each: c.BodyBytes, all: semaphore.NewWeighted(max(c.MemoryBytes, bodyStep))},
+		intake: intake{each: c.BodyBytes, all: semaphore.NewWeighted(c.MemoryBytes)},
 	}
 	return follow(c.Log, harden(route(a.routes(c.Version)))), nil
 }

@@ -27,12 +27,8 @@ type body struct {
 	from  io.Reader
 	all   *semaphore.Weighted
 	taken int64
-	left  int64 // of taken, not yet read into
 	err   error // why reading ended early; nil at the end
 }
-
-// bodyStep is how much is taken from the sum at a time.
-const bodyStep = 64 << 10
 
 // open checks what the headers say of the body and returns it.
 func (in intake) open(w http.ResponseWriter, r *http.Request) (*body, error) {
@@ -71,24 +67,22 @@ func checkMediaType(h http.Header) error {
 	return nil
 }
 
-// Read implements io.Reader.
+// Read implements io.Reader. It takes from the sum what has come, not what is
+// asked for: a peer that sends nothing holds nothing.
 func (b *body) Read(p []byte) (int, error) {
 	if b.err != nil {
 		return 0, b.err
 	}
-	if b.left == 0 {
-		if !b.all.TryAcquire(bodyStep) {
-			b.err = fault(codeOverloaded, "too many large requests are being read at once; repeat this one shortly")
-			return 0, b.err
-		}
-		b.taken += bodyStep
-		b.left = bodyStep
-	}
-	n, err := b.from.Read(p[:min(int64(len(p)), b.left)])
-	b.left -= int64(n)
+	n, err := b.from.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
 		b.err = slow(err)
+		return n, b.err
 	}
+	if !b.all.TryAcquire(int64(n)) {
+		b.err = fault(codeOverloaded, "too many large requests are being read at once; repeat this one shortly")
+		return 0, b.err
+	}
+	b.taken += int64(n)
 	return n, err
 }
 

@@ -23,7 +23,7 @@ func (a *api) postEmail(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer body.close() // the draft lives in this memory until it is stored
-	draft, hash, err := wire.DecodeEmail(body, a.limits)
+	draft, hash, err := wire.ReadEmail(body, a.limits, a.now())
 	if err != nil {
 		return body.cause(err)
 	}
