@@ -22,10 +22,11 @@ run_tests() {
   local folder=$1
   shift
   echo "test: ${folder#.}go test $*"
-  (cd "$folder" && "$GOTESTSUM" --format standard-quiet --hide-summary=output,skipped \
-    --jsonfile "$results/${folder//\//-}.json" -- "$@") || status=1
+  (cd "$folder" && "$GOTESTSUM" --format standard-quiet --hide-summary=skipped \
+    --jsonfile "$results/module-${folder//\//-}.json" -- "$@") || status=1
 }
 
+# count ACTION: tests that ended so, subtests too.
 count() { cat "$results"/*.json | grep -c "\"Action\":\"$1\",\"Package\":\"[^\"]*\",\"Test\":" || true; }
 
 if [[ $# -gt 0 ]]; then
@@ -36,10 +37,11 @@ else
 fi
 
 skipped=$(count skip)
+unbuilt=$(cat "$results"/*.json | grep -c '"FailedBuild":' || true)
 if [[ ${CI:-} == true && $skipped -gt 0 ]]; then
   echo "test: in CI a skipped test counts as failed:"
   grep -ho '"Action":"skip","Package":"[^"]*","Test":"[^"]*"' "$results"/*.json
   status=1
 fi
-echo "$(count pass) passed, $(count fail) failed, $skipped skipped"
+echo "$(count pass) passed, $(($(count fail) + unbuilt)) failed, $skipped skipped"
 exit "$status"
