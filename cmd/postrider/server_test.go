@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -88,10 +89,8 @@ func (s *server) post(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	e, ok := err.(*message.Error)
-	if !ok {
-		e = &message.Error{Code: "internal_error"}
-	}
+	e := &message.Error{Code: "internal_error"}
+	errors.As(err, &e)
 	refusal(w, http.StatusUnprocessableEntity, e.Code, e.Fields...)
 }
 

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestDevNeedsNothing starts postrider dev in an empty folder, sends through
+// it, and stops it.
+func TestDevNeedsNothing(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, name := range []string{"LISTEN", "METRICS_LISTEN", "INBOX_LISTEN", "INBOX_SMTP_LISTEN"} {
+		t.Setenv("POSTRIDER_"+name, freeAddress(t))
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	screen, code := newScreen(), make(chan int)
+	go func() {
+		code <- run(ctx, []string{"dev"}, &terminal{in: strings.NewReader(""), out: screen, err: screen})
+	}()
+	api := "http://" + screen.await(t, "API     http://")
+	t.Setenv("POSTRIDER_URL", api)
+	tool(t, "", minimal("--wait", "--timeout", "30s")...).expect(t, exitDone, "b@example.com  sent")
+	tool(t, "", "healthcheck").expect(t, exitDone)
+	stop()
+	if c := <-code; c != exitDone {
+		t.Errorf("dev ended with %d", c)
+	}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// screen is an output that another goroutine can wait on.
+type screen struct {
+	mu      sync.Mutex
+	text    bytes.Buffer
+	written chan struct{} // one pending note is enough
+}
+
+func newScreen() *screen { return &screen{written: make(chan struct{}, 1)} }
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case s.written <- struct{}{}:
+	default:
+	}
+	return s.text.Write(p)
+}
+
+// await returns the word that stands behind label.
+func (s *screen) await(t *testing.T, label string) string {
+	t.Helper()
+	limit := time.After(30 * time.Second)
+	for {
+		s.mu.Lock()
+		text := s.text.String()
+		s.mu.Unlock()
+		if _, rest, ok := strings.Cut(text, label); ok && strings.Contains(rest, "\n") {
+			return strings.Fields(rest)[0]
+		}
+		select {
+		case <-s.written:
+		case <-limit:
+			t.Fatalf("%q was not printed within 30 s:\n%s", label, text)
+		}
+	}
+}
+
+func TestServersRefuseWrongSettings(t *testing.T) {
+	t.Setenv("POSTRIDER_DATABASE_URL", "nonsense")
+	for _, program := range []string{"dev", "serve", "migrate"} {
+		tool(t, "", program).expect(t, exitUsage, "settings of "+program, "POSTRIDER_DATABASE_URL", "sqlite:FILE")
+	}
+}
+
+func TestMigrate(t *testing.T) {
+	t.Setenv("POSTRIDER_DATABASE_URL", "sqlite:"+t.TempDir()+"/new/postrider.db")
+	first := tool(t, "", "migrate")
+	first.expect(t, exitDone, "Done")
+	tool(t, "", "migrate").expect(t, exitDone, "nothing to do")
+}
