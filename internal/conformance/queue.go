@@ -41,7 +41,7 @@ type QueueFixture struct {
 	// Open returns another instance on the same place. It is stopped when the
 	// case ends.
 	Open func(t *testing.T) QueuePorts
-	// Cut makes the other end close every connection there is now.
+	// Cut breaks every connection there is now.
 	Cut func(t *testing.T)
 	// DeadLetters takes what was rejected so far off the dead-letter queue.
 	DeadLetters func(t *testing.T) []DeadLetter

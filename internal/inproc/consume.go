@@ -82,7 +82,12 @@ func (q *Queue) verdict(c message.Copy, handle func(message.Copy) message.Verdic
 		if fault == nil && verdict >= message.VerdictAck && verdict <= message.VerdictReject {
 			return
 		}
-		q.log.Error("handler failed on a copy", "queue", c.Queue, "panic", fault, "verdict", verdict, "redelivered", c.Redelivered, "stack", string(debug.Stack()))
+		log := q.log.With("queue", c.Queue, "redelivered", c.Redelivered)
+		if fault != nil {
+			log.Error("handler panicked", "panic", fault, "stack", string(debug.Stack()))
+		} else {
+			log.Error("handler gave no verdict", "verdict", verdict)
+		}
 		verdict = message.VerdictRequeue
 		if c.Redelivered {
 			verdict = message.VerdictReject

@@ -1,0 +1,111 @@
+package rabbitmq_test
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/url"
+	"sync"
+	"testing"
+)
+
+// proxy stands between a queue and the broker and can fail as a network does.
+type proxy struct {
+	listener net.Listener
+	target   string
+
+	mu     sync.Mutex
+	frozen bool
+	conns  map[net.Conn]bool // both ends of every connection
+	moving sync.WaitGroup
+}
+
+// through returns a proxy to the place and the URL that goes through it.
+func (p *place) through(t testing.TB) (*proxy, string) {
+	t.Helper()
+	u, err := url.Parse(p.url)
+	if err != nil {
+		t.Fatal("the URL cannot be read")
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := &proxy{listener: listener, target: u.Host, conns: map[net.Conn]bool{}}
+	x.moving.Go(x.accept)
+	t.Cleanup(func() {
+		_ = listener.Close()
+		x.cut()
+		x.moving.Wait()
+	})
+	u.Host = listener.Addr().String()
+	return x, u.String()
+}
+
+func (x *proxy) accept() {
+	for {
+		near, err := x.listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		far, err := net.Dial("tcp", x.target)
+		if err != nil {
+			_ = near.Close()
+			continue
+		}
+		x.mu.Lock()
+		x.conns[near], x.conns[far] = true, true
+		x.mu.Unlock()
+		x.moving.Go(func() { x.move(near, far) })
+		x.moving.Go(func() { x.move(far, near) })
+	}
+}
+
+// move copies until either end closes. While frozen it swallows what it reads:
+// both ends then wait on a connection that is half open.
+func (x *proxy) move(to, from net.Conn) {
+	defer x.forget(to, from)
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(buf)
+		if err != nil {
+			return
+		}
+		if x.isFrozen() {
+			continue
+		}
+		if _, err := io.Writer(to).Write(buf[:n]); err != nil {
+			return
+		}
+	}
+}
+
+func (x *proxy) forget(conns ...net.Conn) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, c := range conns {
+		delete(x.conns, c)
+		_ = c.Close()
+	}
+}
+
+func (x *proxy) isFrozen() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.frozen
+}
+
+func (x *proxy) freeze(frozen bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.frozen = frozen
+}
+
+// cut breaks every connection there is.
+func (x *proxy) cut() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for c := range x.conns {
+		_ = c.Close()
+	}
+}

@@ -1,0 +1,87 @@
+package rabbitmq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/postrider/postrider/internal/message"
+)
+
+// Ready is the number of copies of the lane that wait for a consumer, exact for
+// what was confirmed before. It returns within 5 s; an error wraps
+// message.ErrUnavailable.
+func (q *Queue) Ready(ctx context.Context, lane message.Lane) (int, error) {
+	if !lane.Valid() {
+		return 0, fmt.Errorf("rabbitmq: ready: no lane %q: %w", lane, message.ErrUnroutable)
+	}
+	if err := q.join(); err != nil {
+		return 0, fmt.Errorf("rabbitmq: ready: %w", err)
+	}
+	defer q.busy.Done()
+	n, err := q.ready(ctx, q.topology.queue(lane))
+	if err != nil && !errors.Is(err, message.ErrUnavailable) {
+		err = unavailable(err)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("rabbitmq: ready: %w", err)
+	}
+	return n, nil
+}
+
+func (q *Queue) ready(ctx context.Context, queue string) (int, error) {
+	l := q.publisher
+	if l == nil {
+		l = q.consumer
+	}
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	s, err := l.soon(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return s.count(ctx, queue)
+}
+
+// count returns how many copies wait on the queue.
+func (s *session) count(ctx context.Context, queue string) (int, error) {
+	if err := acquire(ctx, s.counter.turn); err != nil {
+		return 0, err
+	}
+	defer func() { <-s.counter.turn }()
+	n, err := s.counter.count(s, queue)
+	if err != nil {
+		s.wish() // the queue may be missing
+	}
+	return n, err
+}
+
+// counter asks for the length of queues on a channel of its own, because a
+// queue that is missing closes the channel. It belongs to whoever has the turn.
+type counter struct {
+	turn chan struct{} // holds one
+	ch   *amqp.Channel
+}
+
+func newCounter() *counter { return &counter{turn: make(chan struct{}, 1)} }
+
+// count declares the queue passively, which costs the broker 0.1 ms; the
+// management API lags by seconds.
+func (c *counter) count(s *session, queue string) (n int, err error) {
+	if reason, _ := s.alarm.state(); reason != "" {
+		return 0, errors.New(reason)
+	}
+	err = s.ask(func() error {
+		if c.ch == nil || c.ch.IsClosed() {
+			if c.ch, err = s.conn.Channel(); err != nil {
+				return err
+			}
+		}
+		state, err := c.ch.QueueDeclarePassive(queue, true, false, false, false, nil)
+		n = state.Messages
+		return err
+	})
+	return n, err
+}
