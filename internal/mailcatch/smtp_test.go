@@ -78,10 +78,7 @@ func TestTakesPipelinedUTF8MailToAnyone(t *testing.T) {
 
 func TestMailOf25MBArrivesIntact(t *testing.T) {
 	i := running(t, mailcatch.Config{})
-	content := make([]byte, 25<<20)
-	random := rand.NewChaCha8([32]byte{1})
-	_, _ = random.Read(content) // never fails
-	raw := bigMail(content)
+	raw := bigMail(randomBytes(25 << 20))
 	begin := time.Now()
 	post(t, i, raw)
 	t.Logf("%d bytes taken in %v", len(raw), time.Since(begin))
@@ -90,10 +87,22 @@ func TestMailOf25MBArrivesIntact(t *testing.T) {
 	if sha256.Sum256([]byte(download)) != sha256.Sum256([]byte(raw)) {
 		t.Error("the mail is not what was sent")
 	}
+}
+
+func TestAttachmentIsSavedIntact(t *testing.T) {
+	i := running(t, mailcatch.Config{})
+	content := randomBytes(2 << 20)
+	post(t, i, bigMail(content))
 	file := mustGet(t, i, newest(t, i)+"/files/0").body
 	if sha256.Sum256([]byte(file)) != sha256.Sum256(content) {
 		t.Error("the attachment is not what was sent")
 	}
+}
+
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(b) // never fails
+	return b
 }
 
 func bigMail(content []byte) string {

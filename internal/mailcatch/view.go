@@ -13,19 +13,21 @@ import (
 	"unicode/utf8"
 
 	"github.com/jhillyerd/enmime/v2"
+	"github.com/jhillyerd/enmime/v2/mediatype"
 )
 
-// Limits on what the page takes apart. A mail beyond them is shown as source
-// only: the parser recurses by level and keeps every part.
+// Limits on what the page takes apart. What is beyond them is shown as source
+// or offered as one file.
 const (
-	maxLevels     = 50      // occurrences of multipart/ in the mail
-	maxDelimiters = 5000    // lines that begin with --
+	maxMultiparts = 16   // the parser's time doubles with each level that is left unclosed
+	maxDelimiters = 5000 // lines that begin with --: the parser keeps every part
+	maxTypeBytes  = 16 << 10
 	maxHTML       = 1 << 20 // bytes that are previewed
 	maxText       = 256 << 10
 )
 
-// errTooComplex is a mail over the limits above.
-var errTooComplex = errors.New("too many parts or levels to take apart")
+// errTooComplex is a mail with more parts than are taken apart.
+var errTooComplex = errors.New("too many parts to take apart")
 
 // view is a mail taken apart for the page.
 type view struct {
@@ -95,7 +97,7 @@ func newView(raw string) *view {
 
 // parse reads the tree of parts, tolerating what can be.
 func parse(raw string, options ...enmime.Option) (root *enmime.Part, err error) {
-	if tooComplex(raw) {
+	if strings.Count(raw, "\n--") > maxDelimiters {
 		return nil, errTooComplex
 	}
 	// The input is hostile and the parser not ours: a panic in it is a mail
@@ -109,6 +111,7 @@ func parse(raw string, options ...enmime.Option) (root *enmime.Part, err error) 
 		enmime.SkipMalformedParts(true),
 		enmime.MultipartWOBoundaryAsSinglePart(true),
 		enmime.MaxStoredPartErrors(20),
+		enmime.SetCustomParseMediaType(new(typeParser).parse),
 		enmime.SetReadPartErrorPolicy(func(*enmime.Part, error) bool { return true }),
 	)
 	root, err = enmime.NewParser(options...).ReadParts(strings.NewReader(raw))
@@ -118,10 +121,25 @@ func parse(raw string, options ...enmime.Option) (root *enmime.Part, err error) 
 	return root, nil
 }
 
-// tooComplex counts what makes parsing expensive without parsing.
-func tooComplex(raw string) bool {
-	return strings.Count(raw, "\n--") > maxDelimiters ||
-		strings.Count(raw, "ultipart/")+strings.Count(raw, "ULTIPART/") > maxLevels
+// typeParser reads media types for one mail. It hides the boundary of any
+// multipart past the last that is taken apart, which makes a file of it. This
+// is the one place that sees a boundary however the header disguises it.
+type typeParser struct{ asked int }
+
+func (t *typeParser) parse(header string) (string, map[string]string, []string, error) {
+	const opaque = "application/octet-stream"
+	if len(header) > maxTypeBytes {
+		return opaque, nil, nil, nil
+	}
+	mediaType, params, invalid, err := mediatype.Parse(header)
+	if params["boundary"] == "" {
+		return mediaType, params, invalid, err
+	}
+	// The parser asks twice for every multipart.
+	if t.asked++; t.asked > 2*maxMultiparts {
+		return opaque, nil, nil, nil
+	}
+	return mediaType, params, invalid, err
 }
 
 // walk visits the parts that hold content.
