@@ -1,0 +1,186 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/postrider/postrider/internal/message"
+	"github.com/postrider/postrider/internal/smtptest"
+)
+
+// endCases are about the moment of no return: mark and the final dot.
+func endCases() []senderCase {
+	return append(cancelCases(),
+		senderCase{name: "mark runs after the last byte of the content and before the dot", run: markBeforeDot},
+		senderCase{
+			name: "a refused mark leaves the mail unsent",
+			run: func(s *senderTest) {
+				_, err := s.sender.Send(s.ctx, workTo("a@example.com"), func(context.Context) error { return message.ErrMarkRefused })
+				if !errors.Is(err, message.ErrMarkRefused) {
+					s.Fatalf("error %v does not wrap mark's", err)
+				}
+				s.await(func(st smtptest.Stats) bool { return st.Open == 0 })
+				if tx := s.srv.Transactions(); len(tx) != 1 || tx[0].Dot {
+					s.Errorf("the relay host saw %+v", tx)
+				}
+				if s.srv.Stats().Steps[smtptest.Quit] != 0 {
+					s.Error("the connection was not dropped at once")
+				}
+				s.mustSend(workTo("a@example.com"))
+			},
+		},
+		senderCase{
+			name: "a mark that fails is told apart from one refused",
+			run: func(s *senderTest) {
+				_, err := s.sender.Send(s.ctx, workTo("a@example.com"), func(context.Context) error { return message.ErrUnavailable })
+				var sendError *message.SendError
+				if !errors.Is(err, message.ErrUnavailable) || errors.Is(err, message.ErrMarkRefused) || errors.As(err, &sendError) {
+					s.Fatalf("error %v", err)
+				}
+			},
+		},
+		senderCase{
+			name: "silence after the dot is unknown", setup: SenderSetup{ReplyTimeout: 100 * time.Millisecond},
+			script: smtptest.Script{Rules: []smtptest.Rule{{At: smtptest.Dot, End: smtptest.Silent, Times: 1}}},
+			run: func(s *senderTest) {
+				s.mustFail(workTo("a@example.com"), message.FaultUnknown, message.ReasonNone, 0)
+				s.mustSend(workTo("b@example.com"))
+			},
+		},
+		senderCase{
+			name:   "a reply that is late counts, whatever became of the context",
+			script: smtptest.Script{Rules: []smtptest.Rule{{At: smtptest.Dot, Delay: 200 * time.Millisecond}}},
+			run: func(s *senderTest) {
+				ctx, cancel := context.WithCancel(s.ctx)
+				_, err := s.sender.Send(ctx, workTo("a@example.com"), func(context.Context) error {
+					time.AfterFunc(50*time.Millisecond, cancel)
+					return nil
+				})
+				if err != nil {
+					s.Fatal(err)
+				}
+				s.mails(1)
+			},
+		},
+		breakWithinContent(smtptest.Drop), breakWithinContent(smtptest.Reset),
+		senderCase{
+			name: "a host that closes within the content and says why is believed",
+			script: smtptest.Script{Rules: []smtptest.Rule{{
+				At: smtptest.Body, After: 1 << 20, Reply: "552 5.3.4 too large", End: smtptest.Hangup, Times: 1,
+			}}},
+			run: func(s *senderTest) {
+				_, err := s.send(largeWork("a@example.com"))
+				var e *message.SendError
+				if !errors.As(err, &e) || e.Fault != message.FaultPermanent && e.Fault != message.FaultTemporary {
+					s.Fatalf("error %v", err) // the words may be lost with the connection
+				}
+				s.mails(0)
+			},
+		},
+	)
+}
+
+func breakWithinContent(end smtptest.End) senderCase {
+	name := map[smtptest.End]string{smtptest.Drop: "closed", smtptest.Reset: "reset"}[end]
+	return senderCase{
+		name:   "a connection " + name + " within the content is temporary",
+		script: smtptest.Script{Rules: []smtptest.Rule{{At: smtptest.Body, After: 1 << 20, End: end, Times: 1}}},
+		run: func(s *senderTest) {
+			s.mustFail(largeWork("a@example.com"), message.FaultTemporary, message.ReasonNone, 0)
+			if s.marks != 0 {
+				s.Error("mark was called though the content had not arrived")
+			}
+			s.mustSend(workTo("b@example.com"))
+			s.mails(1)
+		},
+	}
+}
+
+// markBeforeDot looks at the wire while mark runs: all of the content is there,
+// and nothing more, however long one waits.
+func markBeforeDot(s *senderTest) {
+	work := workTo("a@example.com")
+	work.Message.Content.Text = "..\n.\n...dots\n"
+	var during smtptest.Stats
+	_, err := s.sender.Send(s.ctx, work, func(context.Context) error {
+		s.marks++
+		// The server counts what arrived; the mail's end is known to have come
+		// when the count rests.
+		s.await(func(st smtptest.Stats) bool { return st.Content > 0 })
+		time.Sleep(50 * time.Millisecond) // nothing can be awaited that must not happen
+		during = s.srv.Stats()
+		return nil
+	})
+	if err != nil {
+		s.Fatal(err)
+	}
+	tx := s.mails(1)[0]
+	stuffed := int64(tx.Size + 3) // one dot more for each of three lines
+	if during.Steps[smtptest.Dot] != 0 || during.Content != stuffed {
+		s.Errorf("while mark ran %d bytes had arrived, want %d, and %d dots", during.Content, stuffed, during.Steps[smtptest.Dot])
+	}
+	if after := s.srv.Stats().Content; after != stuffed+3 || s.marks != 1 {
+		s.Errorf("%d bytes in all, want %d; %d marks", after, stuffed+3, s.marks)
+	}
+}
+
+// cancelCases end the context at every step before mark: the sender breaks off
+// at once, though the host is silent.
+func cancelCases() []senderCase {
+	var cases []senderCase
+	for _, at := range []smtptest.Step{
+		smtptest.Connect, smtptest.Ehlo, smtptest.Mail, smtptest.Rcpt, smtptest.Data, smtptest.Body,
+	} {
+		cases = append(cases, senderCase{
+			name:   "a context that ends at " + string(at) + " breaks the try off",
+			script: smtptest.Script{Rules: []smtptest.Rule{{At: at, End: smtptest.Silent, Times: 1}}, Extensions: []string{"8BITMIME"}},
+			run: func(s *senderTest) {
+				ctx, cancel := context.WithCancel(s.ctx)
+				go func() {
+					s.await(func(st smtptest.Stats) bool { return st.Fired[0] == 1 })
+					cancel()
+				}()
+				_, err := s.sender.Send(ctx, workTo("a@example.com"), func(ctx context.Context) error {
+					<-ctx.Done() // the silence within the content is the host's alone
+					return ctx.Err()
+				})
+				if !errors.Is(err, context.Canceled) {
+					s.Fatalf("error %v", err)
+				}
+				if at != smtptest.Body {
+					s.isFault(err, message.FaultTemporary, message.ReasonNone, 0)
+				}
+				s.mustSend(workTo("b@example.com"))
+				s.mails(1)
+			},
+		}, senderCase{
+			name:   "silence at " + string(at) + " ends in time",
+			script: smtptest.Script{Rules: []smtptest.Rule{{At: at, End: smtptest.Silent, Times: 1}}},
+			setup:  SenderSetup{DialTimeout: 200 * time.Millisecond, SendTimeout: 200 * time.Millisecond, ReplyTimeout: 200 * time.Millisecond},
+			run: func(s *senderTest) {
+				fault := map[smtptest.Step]message.Fault{
+					smtptest.Connect: message.FaultRelayHost, smtptest.Ehlo: message.FaultRelayHost, smtptest.Body: message.FaultUnknown,
+				}[at]
+				if fault == 0 {
+					fault = message.FaultTemporary
+				}
+				s.mustFail(workTo("a@example.com"), fault, message.ReasonNone, 0)
+				s.mustSend(workTo("b@example.com"))
+			},
+		})
+	}
+	return append(cases, senderCase{
+		name: "a context that has ended sends nothing",
+		run: func(s *senderTest) {
+			ctx, cancel := context.WithCancel(s.ctx)
+			cancel()
+			_, err := s.sender.Send(ctx, workTo("a@example.com"), s.mark)
+			s.isFault(err, message.FaultTemporary, message.ReasonNone, 0)
+			s.mustSend(workTo("b@example.com")) // and so it is on a kept session
+			_, err = s.sender.Send(ctx, workTo("a@example.com"), s.mark)
+			s.isFault(err, message.FaultTemporary, message.ReasonNone, 0)
+			s.mails(1)
+		},
+	})
+}

@@ -1,0 +1,86 @@
+package mailer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/textproto"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/postrider/postrider/internal/message"
+)
+
+// refusedSetUp turns what the SMTP client says into a failure of the relay
+// host: a reply of its, or a broken connection.
+func (m *Mailer) refusedSetUp(ctx context.Context, at stage, err error) error {
+	var refused *textproto.Error
+	if ctx.Err() == nil && errors.As(err, &refused) {
+		enhanced, _ := cutEnhanced(refused.Msg)
+		text := strings.TrimPrefix(refused.Msg, enhanced)
+		return m.refused(at, reply{code: refused.Code, enhanced: enhanced, text: clean(text)})
+	}
+	if at == stageAuth && !isNetwork(err) {
+		// The client's errors may quote the exchange: words are kept, redacted,
+		// and the error itself is not.
+		err = errors.New(m.redact.Replace(clean(err.Error())))
+	}
+	return m.broken(ctx, at, err)
+}
+
+func isNetwork(err error) bool {
+	var n net.Error
+	return errors.As(err, &n) || errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// refused is a failure by a reply.
+func (m *Mailer) refused(at stage, r reply) *message.SendError {
+	e := &message.SendError{
+		RelayHost: m.host.addr, Code: r.code, Enhanced: r.enhanced,
+		Text: clean(m.redact.Replace(fmt.Sprintf("in reply to %s: %s", at, r.text))),
+	}
+	e.Fault, e.Reason = faultOf(at, r.code)
+	return e
+}
+
+// faultOf reads a reply that is not the one hoped for.
+func faultOf(at stage, code int) (message.Fault, message.Reason) {
+	switch at {
+	case stageConnect, stageEhlo, stageStartTLS, stageAuth:
+		return message.FaultRelayHost, message.ReasonNone
+	case stageRset, stageMail, stageRcpt, stageData, stageContent, stageDot:
+	}
+	switch {
+	case code/100 == 4:
+		return message.FaultTemporary, message.ReasonNone
+	case at == stageDot && code/100 != 5: // no code of a reply to a mail: it may have been taken
+		return message.FaultUnknown, message.ReasonNone
+	case at != stageDot && (code == 530 || code == 534 || code == 535 || code == 538):
+		return message.FaultTemporary, message.ReasonNone
+	case code/100 == 5:
+		return message.FaultPermanent, message.ReasonRejected
+	}
+	return message.FaultTemporary, message.ReasonNone
+}
+
+// broken is a failure without a reply. A caller that gave up is no fault of the
+// relay host's.
+func (m *Mailer) broken(ctx context.Context, at stage, err error) *message.SendError {
+	e := &message.SendError{RelayHost: m.host.addr, Err: err, Fault: message.FaultRelayHost}
+	switch {
+	case at == stageDot:
+		e.Fault = message.FaultUnknown
+	case ctx.Err() != nil:
+		e.Fault, e.Err = message.FaultTemporary, context.Cause(ctx)
+	case slices.Contains([]stage{stageRset, stageMail, stageRcpt, stageData, stageContent}, at):
+		e.Fault = message.FaultTemporary
+	}
+	what := "broken off at "
+	if errors.Is(e.Err, os.ErrDeadlineExceeded) {
+		what = "timed out at "
+	}
+	e.Text = m.redact.Replace(clean(what + string(at) + ": " + e.Err.Error()))
+	return e
+}

@@ -1,0 +1,207 @@
+package smtptest
+
+import (
+	"bufio"
+	"crypto/tls"
+	"errors"
+	"net"
+	"strings"
+	"time"
+)
+
+// errEnd ends a session without a further word.
+var errEnd = errors.New("session ends")
+
+// session is one connection. Only its own goroutine touches it.
+type session struct {
+	srv  *Server
+	n    int
+	tcp  net.Conn // as accepted; ends are made on it
+	conn net.Conn // tcp, or TLS over it
+	r    *bufio.Reader
+	w    *bufio.Writer
+	tls  bool
+	user string
+
+	count    int          // transactions so far
+	counting bool         // content is arriving
+	tx       *Transaction // open since MAIL, or nil
+}
+
+func newSession(srv *Server, c net.Conn, n int) *session {
+	s := &session{srv: srv, n: n, tcp: c}
+	s.use(c)
+	return s
+}
+
+func (s *session) use(c net.Conn) {
+	s.conn = c
+	s.r = bufio.NewReaderSize(counter{c, s}, 32<<10)
+	s.w = bufio.NewWriterSize(c, 4<<10)
+}
+
+func (s *session) run() {
+	defer s.end()
+	if s.srv.script.TLS == ImplicitTLS && s.handshake() != nil {
+		return
+	}
+	if s.answer(Connect, "", "220 smtptest ESMTP") != nil {
+		return
+	}
+	for {
+		line, err := s.readLine()
+		if err != nil || s.command(line) != nil {
+			return
+		}
+	}
+}
+
+// end records a transaction that was cut short.
+func (s *session) end() {
+	_ = s.w.Flush()
+	s.finish()
+}
+
+// readLine flushes what was answered only when the client waits for it, so
+// that a pipelined group costs one write.
+func (s *session) readLine() (string, error) {
+	if s.r.Buffered() == 0 {
+		if err := s.w.Flush(); err != nil {
+			return "", err
+		}
+	}
+	line, err := s.r.ReadString('\n')
+	return strings.TrimRight(line, "\r\n"), err
+}
+
+func (s *session) event(at Step, line string) Event {
+	e := Event{Session: s.n, Step: at, Line: line, TLS: s.tls}
+	if s.tx != nil {
+		e.From, e.Rcpts = s.tx.From, s.tx.Rcpts
+	}
+	return e
+}
+
+// answer meets a step: by the rule that acts there, else with the reply given.
+func (s *session) answer(at Step, line, reply string) error {
+	_, err := s.step(at, line, reply)
+	return err
+}
+
+// step is answer that also tells what was said.
+func (s *session) step(at Step, line, reply string) (string, error) {
+	r := s.srv.rule(s.event(at, line))
+	if r == nil {
+		return reply, s.say(reply)
+	}
+	return s.act(r, s.event(at, line), reply)
+}
+
+func (s *session) act(r *Rule, e Event, reply string) (string, error) {
+	if r.Do != nil {
+		r.Do(e)
+	}
+	if err := s.pause(r); err != nil {
+		return "", err
+	}
+	switch r.End {
+	case Drop, Reset:
+		return "", s.cut(r.End == Reset)
+	case Silent:
+		_ = s.say(r.Reply, r.Raw)
+		return "", s.silence()
+	case Keep, Hangup:
+	}
+	if r.Reply != "" {
+		reply = r.Reply
+	}
+	err := s.say(reply, r.Raw)
+	if r.End == Hangup {
+		_ = s.w.Flush()
+		err = errEnd
+	}
+	if r.Raw != "" {
+		reply = r.Raw
+	}
+	return reply, err
+}
+
+// pause waits as a rule says; what was answered before goes out first.
+func (s *session) pause(r *Rule) error {
+	if r.Delay == 0 && r.Wait == nil {
+		return nil
+	}
+	if err := s.w.Flush(); err != nil {
+		return err
+	}
+	if r.Delay > 0 {
+		select {
+		case <-time.After(r.Delay):
+		case <-s.srv.closing:
+			return errEnd
+		}
+	}
+	if r.Wait != nil {
+		select {
+		case <-r.Wait:
+		case <-s.srv.closing:
+			return errEnd
+		}
+	}
+	return nil
+}
+
+// say writes a reply, or the raw bytes that stand in for it.
+func (s *session) say(reply string, raw ...string) error {
+	if len(raw) > 0 && raw[0] != "" {
+		_, err := s.w.WriteString(raw[0])
+		return err
+	}
+	if reply == "" {
+		return nil
+	}
+	for line := range strings.SplitSeq(reply, "\n") {
+		_, _ = s.w.WriteString(line)
+		if _, err := s.w.WriteString("\r\n"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *session) cut(reset bool) error {
+	if tcp, ok := s.tcp.(*net.TCPConn); ok && reset {
+		_ = tcp.SetLinger(0)
+	} else {
+		_ = s.w.Flush()
+	}
+	_ = s.tcp.Close()
+	return errEnd
+}
+
+// silence reads on without a word until the client gives up.
+func (s *session) silence() error {
+	_ = s.w.Flush()
+	var scrap [4096]byte
+	for {
+		if _, err := s.conn.Read(scrap[:]); err != nil {
+			return errEnd
+		}
+	}
+}
+
+func (s *session) handshake() error {
+	if _, err := s.step(Handshake, "", ""); err != nil {
+		return err
+	}
+	if err := s.w.Flush(); err != nil {
+		return err
+	}
+	c := tls.Server(s.conn, s.srv.tlsConfig())
+	if err := c.Handshake(); err != nil {
+		return err
+	}
+	s.use(c)
+	s.tls, s.user = true, ""
+	return nil
+}
