@@ -18,6 +18,7 @@ help: ## show this list
 
 .PHONY: run
 run: ## build and start everything in one process, with a development inbox; needs only Go
+	@echo "building Postrider; the first time takes about a minute"
 	@$(BUILD) -o bin/postrider ./cmd/postrider
 	@exec bin/postrider dev
 
