@@ -127,9 +127,11 @@ func sentence(e *message.Error) string {
 	return b.String()
 }
 
-// refuse answers with err and returns the status.
-func refuse(w http.ResponseWriter, r *http.Request, err error) int {
-	p := newProblem(refusal(err), requestID(r.Context()))
+// refuse answers with err.
+func refuse(w http.ResponseWriter, r *http.Request, err error) {
+	t := trailOf(r.Context())
+	p := newProblem(refusal(err), t.id)
+	t.code = p.Code
 	h := w.Header()
 	switch p.Code {
 	case codeMissingAPIKey:
@@ -147,7 +149,6 @@ func refuse(w http.ResponseWriter, r *http.Request, err error) int {
 	}
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p) // the peer may be gone; there is nobody to tell
-	return p.Status
 }
 
 // wantsProblem reports whether the caller names RFC 9457's media type. Without

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -22,6 +23,7 @@ type trail struct {
 	tenant int64
 	status int
 	bytes  int64
+	code   message.Code // of the refusal
 	err    error
 }
 
@@ -33,8 +35,6 @@ func trailOf(ctx context.Context) *trail {
 	}
 	return &trail{}
 }
-
-func requestID(ctx context.Context) string { return trailOf(ctx).id }
 
 // follow gives every request an id, bounds its time, survives its panics and
 // writes one line about it: never its body, its query or its key.
@@ -72,7 +72,7 @@ func survive(w *counter, r *http.Request) {
 	if v == nil {
 		return
 	}
-	if v == http.ErrAbortHandler {
+	if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(v)
 	}
 	w.trail.err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
@@ -95,11 +95,22 @@ func writeLine(log *slog.Logger, r *http.Request, t *trail, begun time.Time) {
 	if t.tenant != 0 {
 		attrs = append(attrs, slog.Int64("tenant", t.tenant))
 	}
+	if t.code != "" {
+		attrs = append(attrs, slog.String("code", string(t.code)))
+	}
 	if t.err != nil && t.status >= 500 {
-		level = slog.LevelError
+		level = severity(r.Context())
 		attrs = append(attrs, slog.String("error", t.err.Error()))
 	}
 	log.LogAttrs(r.Context(), level, "request", attrs...)
+}
+
+// severity of a failed request: one whose caller has left fails by that.
+func severity(ctx context.Context) slog.Level {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return slog.LevelInfo
+	}
+	return slog.LevelError
 }
 
 func shorten(s string) string {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -105,6 +106,24 @@ func TestTheLogIsOneEscapedLinePerRequest(t *testing.T) {
 		if len(line) > 1000 {
 			t.Errorf("a line of %d bytes", len(line))
 		}
+	}
+}
+
+func TestACallerThatLeavesIsNoFaultOfOurs(t *testing.T) {
+	taken := make(chan struct{})
+	w := newWorld(t, accepting(func(ctx context.Context) (message.Acceptance, error) {
+		close(taken)
+		<-ctx.Done()
+		return message.Acceptance{}, ctx.Err()
+	}))
+	c := dial(t, w, head("Content-Length: "+strconv.Itoa(len(email())))+email())
+	<-taken
+	_ = c.Close()
+	if err := w.server.Stop(t.Context()); err != nil { // returns when the request has ended
+		t.Fatal(err)
+	}
+	if log := w.log.all(); len(log) != 1 || !strings.Contains(log[0], `"level":"INFO"`) || !strings.Contains(log[0], `"code":"unavailable"`) {
+		t.Errorf("log %s", log)
 	}
 }
 
