@@ -1,0 +1,129 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/postrider/postrider/internal/message"
+)
+
+// Accept commits messages with their deliveries, outbox rows and idempotency
+// keys, in one transaction for all. One that cannot be stored gets its own
+// error; with message.ErrUnavailable nobody knows whether it was committed.
+func (s *Store) Accept(ctx context.Context, submissions []message.Submission) []message.Acceptance {
+	answers := make([]message.Acceptance, len(submissions))
+	jobs := make([]accepting, len(submissions))
+	for i := range submissions {
+		jobs[i] = accepting{Submission: submissions[i], answer: &answers[i]}
+	}
+	for i, err := range each(ctx, s, "accept", jobs, accept) {
+		if err != nil {
+			answers[i] = message.Acceptance{Err: err}
+		}
+	}
+	return answers
+}
+
+// accepting is a submission and the place of its answer.
+type accepting struct {
+	message.Submission
+	answer *message.Acceptance
+}
+
+func accept(ctx context.Context, t *txn, jobs []accepting) error {
+	for _, job := range jobs {
+		if err := check(job.Message); err != nil {
+			return err
+		}
+		*job.answer = message.Acceptance{ID: job.Message.ID, ScheduledAt: job.Message.ScheduledAt}
+	}
+	fresh, err := t.reserveKeys(ctx, jobs)
+	if err != nil {
+		return err
+	}
+	for _, insert := range []func(context.Context, []accepting) error{
+		t.insertMessages, t.insertAttachments, t.insertDeliveries,
+	} {
+		if err := insert(ctx, fresh); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// check refuses what the validator cannot have let through: it would be
+// accepted and never be delivered.
+func check(m *message.Message) error {
+	switch {
+	case m.ID == uuid.Nil:
+		return errors.New("message without an id")
+	case m.TenantID == 0:
+		return errors.New("message without a tenant")
+	case len(m.Recipients()) == 0:
+		return errors.New("message without recipients")
+	}
+	return nil
+}
+
+var messageValues = []column{
+	{"vid", kindUUID}, {"vtenant", kindInt}, {"vkind", kindText}, {"vlane", kindText}, {"vhead", kindText},
+	{"vcontent", kindText}, {"vunknown", kindText}, {"vscheduled", kindInt}, {"vexpires", kindInt}, {"vtrace", kindText},
+}
+
+func (t *txn) insertMessages(ctx context.Context, jobs []accepting) error {
+	l := list{columns: messageValues}
+	for _, job := range jobs {
+		m := job.Message
+		head, err := json.Marshal(m.Head)
+		if err != nil {
+			return fmt.Errorf("encode head: %w", err)
+		}
+		content, err := json.Marshal(m.Content)
+		if err != nil {
+			return fmt.Errorf("encode content: %w", err)
+		}
+		l.rows = append(l.rows, []any{
+			m.ID, m.TenantID, m.Kind, m.Lane, string(head), string(content),
+			cmp.Or(m.OnUnknown, message.Resend), millis(m.ScheduledAt), millis(m.ExpiresAt), m.Trace,
+		})
+	}
+	return t.each(ctx, l, `
+		INSERT INTO messages (id, tenant_id, kind, lane, head, content, on_unknown, scheduled_at, expires_at, trace, created_at)
+		SELECT vid, vtenant, vkind, vlane, vhead, vcontent, vunknown, vscheduled, vexpires, vtrace, `+t.clock()+`
+		FROM v WHERE vid IS NOT NULL`, nil)
+}
+
+var deliveryValues = []column{
+	{"vid", kindUUID}, {"vn", kindInt}, {"vtenant", kindInt}, {"vchannel", kindText}, {"vrole", kindText},
+	{"vaddress", kindText}, {"vlane", kindText}, {"vunknown", kindText}, {"vexpires", kindInt}, {"vscheduled", kindInt},
+}
+
+func (t *txn) insertDeliveries(ctx context.Context, jobs []accepting) error {
+	l := list{columns: deliveryValues}
+	for _, job := range jobs {
+		m := job.Message
+		for n, r := range m.Recipients() {
+			l.rows = append(l.rows, []any{
+				m.ID, n, m.TenantID, m.Kind, r.Role, r.Address, m.Lane,
+				cmp.Or(m.OnUnknown, message.Resend), millis(m.ExpiresAt), millis(m.ScheduledAt),
+			})
+		}
+	}
+	var queued outboxRows
+	err := t.each(ctx, l, `
+		INSERT INTO deliveries (message_id, n, tenant_id, channel, role, address, lane, on_unknown, expires_at,
+			status, dispatch, next_attempt_at)
+		SELECT vid, vn, vtenant, vchannel, vrole, vaddress, vlane, vunknown, vexpires,
+			'queued', 1, COALESCE(vscheduled, `+t.clock()+`)
+		FROM v WHERE vid IS NOT NULL
+		RETURNING `+outboxColumns, queued.scan)
+	if err != nil {
+		return err
+	}
+	return t.insertOutbox(ctx, queued)
+}

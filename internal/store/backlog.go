@@ -1,0 +1,35 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/postrider/postrider/internal/message"
+)
+
+// countMost bounds the counting of a backlog: more is more.
+const countMost = 100_000
+
+// Backlog tells of each lane how many rows its outbox holds, counted up to
+// 100,000, and how long the oldest due one has waited.
+func (s *Store) Backlog(ctx context.Context) ([]message.Backlog, error) {
+	var all []message.Backlog
+	err := s.snapshot(ctx, "read the backlog", func(ctx context.Context, t *txn) error {
+		all = nil
+		for _, lane := range message.Lanes() {
+			b := message.Backlog{Lane: lane}
+			var wait int64
+			err := t.row(ctx, `SELECT
+				(SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE channel=$1 AND lane=$2 LIMIT $3) AS counted),
+				COALESCE(`+t.clock()+`-(SELECT MIN(due_at) FROM outbox WHERE channel=$1 AND lane=$2), 0)`,
+				[]any{message.ChannelEmail, lane, countMost}, &b.Rows, &wait)
+			if err != nil {
+				return err
+			}
+			b.OldestDue = time.Duration(max(wait, 0)) * time.Millisecond
+			all = append(all, b)
+		}
+		return nil
+	})
+	return all, err
+}

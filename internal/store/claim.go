@@ -1,0 +1,219 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/postrider/postrider/internal/message"
+)
+
+var bidValues = []column{
+	{"vid", kindUUID}, {"vn", kindInt}, {"vdispatch", kindInt}, {"vredelivered", kindInt},
+}
+
+// claimable is the guard of a claim, given that the numbers are equal. There is
+// no look at the time of the next attempt: the number proves that it has come.
+func (t *txn) claimable() string {
+	return `message_id=vid AND n=vn AND dispatch=vdispatch AND (status='queued' OR
+		status='sending' AND phase=1 AND (lease_until<` + t.clock() + ` OR vredelivered=1 AND interrupted=0))`
+}
+
+// Claim takes each delivery whose copy may have it and reads its content. Of
+// two bids for one delivery the first takes it.
+func (s *Store) Claim(ctx context.Context, bids []message.Bid) ([]message.Claim, error) {
+	var claims []message.Claim
+	var taken []*claimed
+	err := s.tx(ctx, "claim", func(ctx context.Context, t *txn) (err error) {
+		claims = make([]message.Claim, len(bids))
+		if err := t.lock(ctx, keysOf(bids, func(b message.Bid) message.Key { return b.Key })); err != nil {
+			return err
+		}
+		if taken, err = t.take(ctx, bids); err != nil {
+			return err
+		}
+		open := hand(taken, bids, claims)
+		if err := t.explain(ctx, open, bids, claims); err != nil {
+			return err
+		}
+		return t.fill(ctx, taken, claims)
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range taken {
+		s.marks.see(c.work.Lane, c.published)
+	}
+	return claims, nil
+}
+
+// claimed is what the claim returned of a row.
+type claimed struct {
+	work      message.Work
+	tenant    int64
+	published int64 // 0: the consumer was faster than the relay's commit
+}
+
+func bidRows(bids []message.Bid) [][]any {
+	rows := make([][]any, len(bids))
+	for i, b := range bids {
+		redelivered := 0
+		if b.Redelivered {
+			redelivered = 1
+		}
+		rows[i] = []any{b.MessageID, b.N, b.Dispatch, redelivered}
+	}
+	return rows
+}
+
+func (t *txn) take(ctx context.Context, bids []message.Bid) ([]*claimed, error) {
+	var taken []*claimed
+	l := list{columns: bidValues, fixed: []any{t.lease, t.cfg.Worker.ID}, rows: bidRows(bids)}
+	err := t.each(ctx, l, `
+		UPDATE deliveries SET status='sending', phase=1, claim=claim+1, worker_id=$2, lease_until=`+t.clock()+`+$1,
+			interrupted=interrupted + CASE WHEN status='sending' THEN 1 ELSE 0 END
+		FROM v WHERE `+t.claimable()+` AND `+t.live()+`
+		RETURNING message_id, n, dispatch, claim, tenant_id, channel, lane, address,
+			attempts, unknown_outcomes, lease_until, COALESCE(published_at, 0)`, func(rows *sql.Rows) error {
+		var c claimed
+		var lease int64
+		w := &c.work
+		err := rows.Scan(&w.MessageID, &w.N, &w.Dispatch, &w.Claim, &c.tenant, &w.Channel, &w.Lane, &w.Address,
+			&w.Attempts, &w.UnknownOutcomes, &lease, &c.published)
+		w.ClaimedAt = fromMillis(lease - t.lease)
+		taken = append(taken, &c)
+		return err
+	})
+	return taken, err
+}
+
+// hand gives each claimed delivery to the first bid for it and returns the
+// bids for deliveries that were not claimed.
+func hand(taken []*claimed, bids []message.Bid, claims []message.Claim) []int {
+	waiting := make(map[message.Ref]*message.Work, len(taken))
+	mine := make(map[message.Key]bool, len(taken))
+	for _, c := range taken {
+		waiting[message.Ref{Key: c.work.Key, Dispatch: c.work.Dispatch}] = &c.work
+		mine[c.work.Key] = true
+	}
+	var open []int
+	for i, bid := range bids {
+		if work := waiting[bid.Ref]; work != nil {
+			claims[i] = message.Claim{State: message.ClaimTaken, Work: work}
+			delete(waiting, bid.Ref)
+		} else if !mine[bid.Key] {
+			open = append(open, i)
+		}
+	}
+	return open
+}
+
+// explain says of the bids that took nothing whether their delivery has
+// expired, which it then records, or does not exist.
+func (t *txn) explain(ctx context.Context, open []int, bids []message.Bid, claims []message.Claim) error {
+	if len(open) == 0 {
+		return nil
+	}
+	states := map[message.Ref]message.ClaimState{}
+	rest := make([]message.Bid, len(open))
+	for i, at := range open {
+		rest[i] = bids[at]
+		states[bids[at].Ref] = message.ClaimMissing
+	}
+	note := func(state message.ClaimState) func(*sql.Rows) error {
+		return func(rows *sql.Rows) error {
+			var ref message.Ref
+			err := rows.Scan(&ref.MessageID, &ref.N, &ref.Dispatch)
+			states[ref] = state
+			return err
+		}
+	}
+	l := list{columns: bidValues, rows: bidRows(rest)}
+	err := t.each(ctx, l, `SELECT vid, vn, vdispatch FROM v JOIN deliveries ON message_id=vid AND n=vn`,
+		note(message.ClaimNothing))
+	if err != nil {
+		return err
+	}
+	err = t.each(ctx, l, `UPDATE deliveries SET `+t.ended(`'failed'`, `'expired'`)+`
+		FROM v WHERE `+t.claimable()+` AND `+t.expired()+` RETURNING message_id, n, dispatch`, note(message.ClaimExpired))
+	for _, at := range open {
+		claims[at].State = states[bids[at].Ref]
+		if states[bids[at].Ref] == message.ClaimExpired {
+			states[bids[at].Ref] = message.ClaimNothing
+		}
+	}
+	return err
+}
+
+// fill adds to the claimed deliveries what is to be sent. One whose message
+// cannot be read fails alone: it is dead-lettered, and the sweep ends it.
+func (t *txn) fill(ctx context.Context, taken []*claimed, claims []message.Claim) error {
+	if len(taken) == 0 {
+		return nil
+	}
+	l := list{columns: []column{{"vid", kindUUID}, {"vtenant", kindInt}}}
+	messages := map[uuid.UUID]*message.Message{}
+	for _, c := range taken {
+		if messages[c.work.MessageID] == nil {
+			messages[c.work.MessageID] = &message.Message{}
+			l.rows = append(l.rows, []any{c.work.MessageID, c.tenant})
+		}
+	}
+	if err := t.contents(ctx, l, messages); err != nil {
+		return err
+	}
+	for i := range claims {
+		work := claims[i].Work
+		if work == nil {
+			continue
+		}
+		work.Message = messages[work.MessageID]
+		work.DueAt = later(work.Message.CreatedAt, work.Message.ScheduledAt)
+		if work.Message.ID == uuid.Nil {
+			t.log.Error("message cannot be read", "message", work.MessageID)
+			claims[i] = message.Claim{State: message.ClaimMissing}
+		}
+	}
+	return nil
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// contents reads messages whole. The list holds their ids and tenants; those
+// that cannot be read stay empty.
+func (t *txn) contents(ctx context.Context, l list, messages map[uuid.UUID]*message.Message) error {
+	attached := map[uuid.UUID]*message.Message{}
+	err := t.each(ctx, l, `
+		SELECT `+headColumns+`, content, EXISTS (SELECT 1 FROM attachments WHERE message_id=id)
+		FROM v JOIN messages ON id=vid AND tenant_id=vtenant`, func(rows *sql.Rows) error {
+		var h headRow
+		var content string
+		var files bool
+		if err := rows.Scan(append(h.dest(), &content, &files)...); err != nil {
+			return err
+		}
+		m, err := h.message()
+		if err = errors.Join(err, json.Unmarshal([]byte(content), &m.Content)); err != nil {
+			t.log.Error("message is damaged", "message", m.ID, "error", err)
+			return nil
+		}
+		*messages[m.ID] = m
+		if files {
+			attached[m.ID] = messages[m.ID]
+		}
+		return nil
+	})
+	if err != nil || len(attached) == 0 {
+		return err
+	}
+	return t.attachments(ctx, attached, true)
+}

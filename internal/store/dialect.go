@@ -1,0 +1,57 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+
+	"github.com/pressly/goose/v3"
+)
+
+// dialect is what truly differs between the two engines; every statement is
+// otherwise one text for both.
+type dialect struct {
+	engine string
+
+	now        string // the database's time in milliseconds, one value per statement
+	skipLocked string // appended to a SELECT: lock its rows, pass over locked ones
+	lockRows   string // appended to a SELECT: lock its rows; "": writers are alone anyway
+	relayGuard string // run first in the relay's transaction; "": nothing
+	epoch      string // an expression that changes when the database was restarted
+	hasTable   string // asks whether the table $1 exists
+	casts      map[kind]string
+
+	isolation sql.IsolationLevel // of reads that must see one state
+
+	goose     goose.Dialect
+	migrating func() (*sql.DB, func() error, error)                          // a handle to migrate on, and what ends its use
+	locked    func(context.Context, *sql.DB) ([]goose.ProviderOption, error) // keeps migrations apart
+	transient func(error) bool                                               // the transaction was rolled back and may be repeated
+	away      func(error) bool                                               // the database cannot serve now
+}
+
+// kind is the type of a column in a list of values.
+type kind int
+
+const (
+	kindUUID kind = iota
+	kindInt
+	kindText
+	kindBytes
+)
+
+// param writes a placeholder. Postgres has to be told its type, since nothing
+// else in a list of values does.
+func (d *dialect) param(b *strings.Builder, k kind, ordinal string) {
+	b.WriteByte('$')
+	b.WriteString(ordinal)
+	b.WriteString(d.casts[k])
+}
+
+// handles are the connections to one database. Writer and reader are the same
+// where the engine lets many write at once.
+type handles struct {
+	writer, reader *sql.DB
+	bells          bells
+	close          func() error
+}

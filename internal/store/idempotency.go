@@ -1,0 +1,167 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/postrider/postrider/internal/message"
+)
+
+// keyLife is how long an Idempotency-Key is remembered.
+const keyLife = 24 * time.Hour
+
+// idempotent names a key within its tenant.
+type idempotent struct {
+	tenant int64
+	key    string
+}
+
+func (j accepting) idempotent() idempotent {
+	return idempotent{tenant: j.Message.TenantID, key: j.IdempotencyKey}
+}
+
+// first is what the first request under a key was, and came to.
+type first struct {
+	hash   [32]byte
+	answer message.Acceptance
+}
+
+// firstAnswer is what a repetition is told beside the message's id.
+type firstAnswer struct {
+	ScheduledAt int64 `json:"scheduled_at,omitempty"` // milliseconds
+}
+
+// reserveKeys takes the keys that are new, answers the submissions whose key is
+// not, and returns those that are to be stored. A key that another transaction
+// is just taking is waited for.
+func (t *txn) reserveKeys(ctx context.Context, jobs []accepting) ([]accepting, error) {
+	leaders := leadersOf(jobs)
+	taken, err := t.takeKeys(ctx, leaders)
+	if err != nil {
+		return nil, err
+	}
+	known, err := t.knownKeys(ctx, leaders, taken)
+	if err != nil {
+		return nil, err
+	}
+	var fresh []accepting
+	for _, job := range jobs {
+		id := job.idempotent()
+		if job.IdempotencyKey == "" || taken[id] && job.answer == leaders[id].answer {
+			fresh = append(fresh, job)
+			continue
+		}
+		known[id].answerTo(job)
+	}
+	return fresh, nil
+}
+
+// leadersOf picks the first submission of each key: the rest of them are its
+// repetitions.
+func leadersOf(jobs []accepting) map[idempotent]accepting {
+	leaders := map[idempotent]accepting{}
+	for _, job := range jobs {
+		id := job.idempotent()
+		if _, ok := leaders[id]; !ok && job.IdempotencyKey != "" {
+			leaders[id] = job
+		}
+	}
+	return leaders
+}
+
+func (f first) answerTo(job accepting) {
+	*job.answer = f.answer
+	if f.hash != job.Hash {
+		*job.answer = message.Acceptance{Err: &message.Error{
+			Code:   message.CodeIdempotencyConflict,
+			Detail: "this Idempotency-Key was used for another request; use a new key for each new message",
+		}}
+	}
+}
+
+var keyValues = []column{
+	{"vtenant", kindInt}, {"vkey", kindText}, {"vhash", kindBytes}, {"vid", kindUUID}, {"vresponse", kindText},
+}
+
+// takeKeys inserts the keys in sorted order, since two transactions that want
+// the same ones wait for each other's, and replaces those that have expired.
+func (t *txn) takeKeys(ctx context.Context, leaders map[idempotent]accepting) (map[idempotent]bool, error) {
+	l := list{columns: keyValues, fixed: []any{keyLife.Milliseconds()}}
+	for id, job := range leaders {
+		response, err := json.Marshal(firstAnswer{ScheduledAt: unixMillis(job.Message.ScheduledAt)})
+		if err != nil {
+			return nil, fmt.Errorf("encode answer: %w", err)
+		}
+		l.rows = append(l.rows, []any{id.tenant, id.key, job.Hash[:], job.Message.ID, string(response)})
+	}
+	slices.SortFunc(l.rows, func(a, b []any) int {
+		return cmp.Or(cmp.Compare(a[0].(int64), b[0].(int64)), cmp.Compare(a[1].(string), b[1].(string)))
+	})
+	taken := map[idempotent]bool{}
+	now := t.clock()
+	err := t.each(ctx, l, `
+		INSERT INTO idempotency (tenant_id, key, hash, message_id, response, expires_at)
+		SELECT vtenant, vkey, vhash, vid, vresponse, `+now+`+$1 FROM v WHERE vid IS NOT NULL
+		ON CONFLICT (tenant_id, key) DO UPDATE SET hash=excluded.hash, message_id=excluded.message_id,
+			response=excluded.response, expires_at=excluded.expires_at
+		WHERE idempotency.expires_at<=`+now+`
+		RETURNING tenant_id, key`, func(rows *sql.Rows) error {
+		var id idempotent
+		err := rows.Scan(&id.tenant, &id.key)
+		taken[id] = true
+		return err
+	})
+	return taken, err
+}
+
+// knownKeys reads what stands under the keys that were not taken, and adds what
+// the taken ones will come to, for their repetitions in the same call.
+func (t *txn) knownKeys(ctx context.Context, leaders map[idempotent]accepting, taken map[idempotent]bool) (map[idempotent]first, error) {
+	known := map[idempotent]first{}
+	l := list{columns: []column{{"vtenant", kindInt}, {"vkey", kindText}}}
+	for id, job := range leaders {
+		if taken[id] {
+			answer := *job.answer
+			answer.Replayed = true
+			known[id] = first{hash: job.Hash, answer: answer}
+			continue
+		}
+		l.rows = append(l.rows, []any{id.tenant, id.key})
+	}
+	err := t.each(ctx, l, `
+		SELECT tenant_id, key, hash, message_id, response FROM idempotency JOIN v ON tenant_id=vtenant AND key=vkey`,
+		func(rows *sql.Rows) error {
+			var id idempotent
+			f, err := scanFirst(rows, &id)
+			known[id] = f
+			return err
+		})
+	if err == nil && len(known) < len(leaders) {
+		err = errKeyVanished
+	}
+	return known, err
+}
+
+func scanFirst(rows *sql.Rows, id *idempotent) (first, error) {
+	var hash []byte
+	var response string
+	var messageID uuid.UUID
+	if err := rows.Scan(&id.tenant, &id.key, &hash, &messageID, &response); err != nil {
+		return first{}, err
+	}
+	var told firstAnswer
+	if err := json.Unmarshal([]byte(response), &told); err != nil {
+		return first{}, fmt.Errorf("read the answer kept under a key: %w", err)
+	}
+	f := first{answer: message.Acceptance{ID: messageID, Replayed: true, ScheduledAt: fromMillis(told.ScheduledAt)}}
+	copy(f.hash[:], bytes.Clone(hash))
+	return f, nil
+}

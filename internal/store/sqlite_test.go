@@ -1,0 +1,18 @@
+package store_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/postrider/postrider/internal/conformance"
+	"github.com/postrider/postrider/internal/message"
+)
+
+func TestSQLite(t *testing.T) {
+	conformance.Store(t, func(t *testing.T) conformance.StoreFixture {
+		url := "sqlite:" + filepath.Join(t.TempDir(), "postrider.db")
+		return conformance.StoreFixture{Open: func(t *testing.T, p message.Process, c *conformance.Clock) conformance.StorePorts {
+			return open(t, url, p, c)
+		}}
+	})
+}

@@ -1,0 +1,169 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+const (
+	maxRepeats  = 5 // of a transaction the database rolled back by itself
+	repeatPause = 20 * time.Millisecond
+	opLimit     = 20 * time.Second // on one transaction: a database that hangs is one that is away
+)
+
+// txn is a transaction, or a handle on which every statement is its own.
+type txn struct {
+	*Store
+	q interface {
+		ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	}
+	due bool // rows of the outbox became due: ring once committed
+}
+
+// step does one piece of work inside a transaction. It may be called again.
+type step func(ctx context.Context, t *txn) error
+
+// tx runs do in one transaction and repeats it when the database rolled it
+// back to break a deadlock.
+func (s *Store) tx(ctx context.Context, op string, do step) error {
+	return s.repeat(ctx, op, func(ctx context.Context) error {
+		return s.once(ctx, s.writer, nil, do)
+	})
+}
+
+// single runs a step of one statement without the round trips of a transaction.
+func (s *Store) single(ctx context.Context, op string, do step) error {
+	return s.repeat(ctx, op, func(ctx context.Context) error {
+		return do(ctx, &txn{Store: s, q: s.writer})
+	})
+}
+
+// read runs statements that change nothing.
+func (s *Store) read(ctx context.Context, op string, do step) error {
+	return s.repeat(ctx, op, func(ctx context.Context) error {
+		return do(ctx, &txn{Store: s, q: s.reader})
+	})
+}
+
+// snapshot runs statements that change nothing and see one state together.
+func (s *Store) snapshot(ctx context.Context, op string, do step) error {
+	return s.repeat(ctx, op, func(ctx context.Context) error {
+		return s.once(ctx, s.reader, &sql.TxOptions{Isolation: s.isolation, ReadOnly: true}, do)
+	})
+}
+
+func (s *Store) repeat(ctx context.Context, op string, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, opLimit)
+	defer cancel()
+	var err error
+	for n := range maxRepeats {
+		if err = do(ctx); err == nil || !s.passing(err) {
+			break
+		}
+		idle(ctx, time.Duration(rand.Int64N(int64(repeatPause)<<n)))
+	}
+	return s.fail(op, err)
+}
+
+func idle(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+func (s *Store) once(ctx context.Context, db *sql.DB, opts *sql.TxOptions, do step) error {
+	tx, err := db.BeginTx(ctx, opts)
+	if err != nil {
+		return err
+	}
+	t := &txn{Store: s, q: tx}
+	if err := do(ctx, t); err != nil {
+		return errors.Join(err, undone(tx.Rollback()))
+	}
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	if t.due {
+		s.bells.ring()
+	}
+	return nil
+}
+
+// undone passes over what a rollback says about a transaction that is already
+// over, or a connection that is gone: the first error tells more.
+func undone(err error) error {
+	if errors.Is(err, sql.ErrTxDone) || absent(err) {
+		return nil
+	}
+	return err
+}
+
+// each runs do on all items in one transaction. When one of them is at fault,
+// not the database, each gets a transaction of its own, so that no item fails
+// for another.
+func each[T any](ctx context.Context, s *Store, op string, items []T, do func(context.Context, *txn, []T) error) []error {
+	errs := make([]error, len(items))
+	err := s.tx(ctx, op, func(ctx context.Context, t *txn) error { return do(ctx, t, items) })
+	if err == nil {
+		return errs
+	}
+	if len(items) == 1 || isUnavailable(err) {
+		for i := range errs {
+			errs[i] = err
+		}
+		return errs
+	}
+	for i := range items {
+		errs[i] = s.tx(ctx, op, func(ctx context.Context, t *txn) error { return do(ctx, t, items[i:i+1]) })
+	}
+	return errs
+}
+
+// exec runs a statement and returns how many rows it changed.
+func (t *txn) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	res, err := t.q.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+// rows runs a query and calls scan for each row, to the end: a statement that
+// changes rows is complete only then.
+func (t *txn) rows(ctx context.Context, query string, args []any, scan func(*sql.Rows) error) (err error) {
+	rows, err := t.q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// row runs a query of one row; none is sql.ErrNoRows.
+func (t *txn) row(ctx context.Context, query string, args []any, dest ...any) error {
+	found := false
+	err := t.rows(ctx, query, args, func(rows *sql.Rows) error {
+		found = true
+		return rows.Scan(dest...)
+	})
+	if err == nil && !found {
+		return sql.ErrNoRows
+	}
+	return err
+}
+
+// passing reports whether the transaction was certainly rolled back and may
+// well succeed when repeated.
+func (s *Store) passing(err error) bool { return errors.Is(err, errKeyVanished) || s.transient(err) }
