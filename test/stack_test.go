@@ -161,25 +161,34 @@ func (s *stack) startProducer() {
 		env = slices.DeleteFunc(env, func(e string) bool { return foreign(e, consumerOnly) })
 		s.producer = launch(s.T, "producer", env)
 	}
-	s.eventually("the API is ready", func() bool {
-		res, err := http.Get(s.api + "/readyz")
-		if err != nil {
-			if s.producer.exited() {
-				s.Fatalf("%s exited: %v", s.producer.name, s.producer.err)
-			}
-			return false
-		}
-		_ = res.Body.Close()
-		return res.StatusCode == http.StatusOK
-	})
+	s.awaitReady(s.producer, s.api)
 }
 
-// startConsumer adds a consumer process. It may still be connecting.
+// startConsumer adds a consumer process.
 func (s *stack) startConsumer() *process {
+	s.Helper()
 	env := slices.DeleteFunc(s.environ(s.metricsListen()), func(e string) bool { return foreign(e, producerOnly) })
 	p := launch(s.T, "consumer", env)
 	s.workers = append(s.workers, p)
+	s.awaitReady(p, s.metrics[len(s.metrics)-1])
 	return p
+}
+
+// awaitReady waits until every part that the process stands on works.
+func (s *stack) awaitReady(p *process, base string) {
+	s.Helper()
+	s.eventually(p.name+" is ready", func() bool {
+		res, err := http.Get(base + "/readyz")
+		if err != nil {
+			if p.exited() {
+				s.Fatalf("%s exited: %v", p.name, p.err)
+			}
+			return false
+		}
+		defer func() { _ = res.Body.Close() }()
+		var state struct{ Status string }
+		return json.NewDecoder(res.Body).Decode(&state) == nil && state.Status == "ok"
+	})
 }
 
 // restart kills a process and starts one of its kind again.
@@ -296,24 +305,33 @@ func (s *stack) request(method, path, key string, body []byte) (response, error)
 // get returns the message as the API shows it.
 func (s *stack) get(id string) wire.Email {
 	s.Helper()
-	res, err := s.request(http.MethodGet, "/v1/emails/"+id, "", nil)
-	if err != nil || res.status != http.StatusOK {
-		s.Fatalf("get %s: %d %v %s", id, res.status, err, res.body)
-	}
-	var e wire.Email
-	if err := json.Unmarshal(res.body, &e); err != nil {
+	e, err := s.tryGet(id)
+	if err != nil {
 		s.Fatal(err)
 	}
 	return e
 }
 
-// await polls the message until it has the status.
+func (s *stack) tryGet(id string) (e wire.Email, err error) {
+	res, err := s.request(http.MethodGet, "/v1/emails/"+id, "", nil)
+	if err != nil {
+		return e, err
+	}
+	if res.status != http.StatusOK {
+		return e, fmt.Errorf("get %s: %d %s", id, res.status, res.body)
+	}
+	return e, json.Unmarshal(res.body, &e)
+}
+
+// await polls the message until it has the status. An API that is away for a
+// while is part of many stories.
 func (s *stack) await(id string, want message.Status) wire.Email {
 	s.Helper()
 	var e wire.Email
+	var err error
 	s.eventually(fmt.Sprintf("%s is %s", id, want), func() bool {
-		e = s.get(id)
-		return e.Status == want
+		e, err = s.tryGet(id)
+		return err == nil && e.Status == want
 	})
 	return e
 }

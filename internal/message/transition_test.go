@@ -10,13 +10,6 @@ import (
 
 const testLease = 20 * time.Second
 
-// history is what an outside observer knows about a delivery: what the sink
-// said and who still believes to hold it.
-type history struct {
-	accepted int   // times the sink took the mail
-	dots     []int // claims whose final dot may have been written, unanswered
-}
-
 // world drives one delivery through random steps, holders that outlive their
 // claim among them, and a clock that only the test moves.
 type world struct {
@@ -25,7 +18,7 @@ type world struct {
 	holders []Held
 	marked  map[int32]bool
 	told    map[int32]bool // holders that know a 250 and have not recorded it
-	history history
+	taken   int            // times the sink took the mail
 }
 
 func newWorld(t *rapid.T) *world {
@@ -123,7 +116,7 @@ func (w *world) dot(t *rapid.T) {
 		return
 	}
 	w.told[h.Claim] = true
-	w.history.accepted++
+	w.taken++
 }
 
 func (w *world) record(t *rapid.T) {
@@ -189,7 +182,7 @@ func (w *world) actions(t *rapid.T) map[string]func(*rapid.T) {
 // checkTruth holds the record against the sink: sent only if it was, and any
 // other end only if it was not or the record admits the doubt.
 func (w *world) checkTruth(t *rapid.T) {
-	if w.d.Status == StatusSent && w.history.accepted == 0 {
+	if w.d.Status == StatusSent && w.taken == 0 {
 		t.Fatal("sent, and the sink never said 250")
 	}
 	unsaid := false
@@ -197,10 +190,10 @@ func (w *world) checkTruth(t *rapid.T) {
 		unsaid = unsaid || w.told[h.Claim]
 	}
 	ended := !w.d.Status.Open() && w.d.Status != StatusSent
-	if ended && w.history.accepted > 0 && !unsaid && !w.d.PossiblySent() {
+	if ended && w.taken > 0 && !unsaid && !w.d.PossiblySent() {
 		t.Fatalf("%s without possibly_sent, and the sink has it", w.d.Status)
 	}
-	if w.d.OnUnknown == Hold && w.history.accepted > 1 && w.d.UnknownOutcomes == 0 {
+	if w.d.OnUnknown == Hold && w.taken > 1 && w.d.UnknownOutcomes == 0 {
 		t.Fatal("sent twice under hold without an unknown outcome between")
 	}
 }
