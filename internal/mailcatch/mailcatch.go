@@ -85,6 +85,7 @@ type run struct {
 	http      *http.Server
 	httpAddr  net.Addr
 	served    sync.WaitGroup // the two Serve loops
+	handling  sync.RWMutex   // held for reading by every HTTP request
 }
 
 // New builds an inbox that holds nothing and does not listen yet.
@@ -143,9 +144,9 @@ func (i *Inbox) Start(ctx context.Context) error {
 	r := &run{
 		smtp:      i.newSMTPServer(),
 		smtpConns: newConnListener(smtpListener),
-		http:      i.newHTTPServer(),
 		httpAddr:  httpListener.Addr(),
 	}
+	r.http = i.newHTTPServer(r.counted(i.handler))
 	r.served.Go(func() { i.serve("smtp", r.smtp.Serve(r.smtpConns)) })
 	r.served.Go(func() { i.serve("http", r.http.Serve(httpListener)) })
 	i.run = r
@@ -198,15 +199,30 @@ func (r *run) stopSMTP(ctx context.Context) {
 }
 
 func (r *run) stopHTTP(ctx context.Context) error {
-	if err := r.http.Shutdown(ctx); err != nil {
-		return r.http.Close()
+	var err error
+	if r.http.Shutdown(ctx) != nil {
+		err = r.http.Close()
 	}
-	return nil
+	r.handling.Lock() // for good: Close does not wait for handlers
+	return err
 }
 
-func (i *Inbox) newHTTPServer() *http.Server {
+// counted lets a stop wait for the requests that run, and refuses new ones
+// from then on.
+func (r *run) counted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if !r.handling.TryRLock() {
+			http.Error(w, "the inbox is stopping", http.StatusServiceUnavailable)
+			return
+		}
+		defer r.handling.RUnlock()
+		next.ServeHTTP(w, req)
+	})
+}
+
+func (i *Inbox) newHTTPServer(handler http.Handler) *http.Server {
 	return &http.Server{
-		Handler:           i.handler,
+		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      2 * time.Minute,

@@ -86,6 +86,9 @@ func (s *session) Reset() {
 func (s *session) Logout() error { return nil }
 
 // Data implements smtp.Session: it stores the mail before the 250 is written.
+// The reader of go-smtp 0.25.1 does not see the final dot after a line that
+// ends in CR CR LF; such a mail, which no correct client sends, ends by the
+// timeout.
 func (s *session) Data(r io.Reader) error {
 	env, size := s.begun()
 	if err := s.conn.receive(dataTimeout); err != nil {
