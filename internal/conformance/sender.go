@@ -40,7 +40,7 @@ func Sender(t *testing.T, start func(*testing.T, SenderSetup) worker.Sender) {
 			setup := c.setup
 			setup.Roots = srv.Roots()
 			setup.URL = srv.URL(c.tls(), c.user, c.password)
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 			t.Cleanup(cancel)
 			c.run(&senderTest{T: t, ctx: ctx, srv: srv, sender: start(t, setup)})
 			for i := range c.script.Rules {

@@ -20,7 +20,7 @@ func contentCases() []senderCase {
 		arrives("line ends of every kind", "a\rb\nc\r\nd\r\r\ne\n\rf\r"),
 		arrives("smuggled ends of a mail", smuggling()),
 		arrives("eight bits", "grüße 臺網中心 \u2028 \u0085 emoji 👩‍👩‍👧"),
-		arrives("one line of 1 MB", strings.Repeat("0123456789abcdef", 1<<16)),
+		arrives("one line of 256 kB", strings.Repeat("0123456789abcdef", 1<<14)),
 		arrives("trailing blanks", "a \t \nb\t\n   \n"),
 		senderCase{
 			name:   "every recipient and every attempt gets the same bytes",
@@ -42,7 +42,7 @@ func contentCases() []senderCase {
 				}
 			},
 		},
-		senderCase{name: "an attachment of 8 MB arrives equal", run: attachmentArrives},
+		senderCase{name: "an attachment arrives equal", run: attachmentArrives},
 		senderCase{
 			name: "a mail that cannot be made fails for good",
 			run: func(s *senderTest) {
@@ -166,12 +166,14 @@ func lineEnds(text string) string { return strings.ReplaceAll(text, "\r\n", "\n"
 
 func attachmentArrives(s *senderTest) {
 	work := largeWork("a@example.com")
+	file := &work.Message.Attachments[0]
+	file.Data = file.Data[:1<<20] // the parser is slow under the race detector
 	s.mustSend(work)
 	envelope, err := enmime.ReadEnvelope(bytes.NewReader(s.mails(1)[0].Data))
 	if err != nil {
 		s.Fatal(err)
 	}
-	if len(envelope.Attachments) != 1 || sha256.Sum256(envelope.Attachments[0].Content) != sha256.Sum256(work.Message.Attachments[0].Data) {
+	if len(envelope.Attachments) != 1 || sha256.Sum256(envelope.Attachments[0].Content) != sha256.Sum256(file.Data) {
 		s.Error("the attachment has changed")
 	}
 }

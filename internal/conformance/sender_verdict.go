@@ -30,12 +30,10 @@ func verdictCases() []senderCase {
 	}
 	const none, rejected = message.ReasonNone, message.ReasonRejected
 	mailSteps := []smtptest.Step{smtptest.Mail, smtptest.Rcpt, smtptest.Data, smtptest.Dot}
-	for _, at := range []smtptest.Step{smtptest.Connect} {
-		for _, code := range []int{421, 451, 554} {
-			add(fmt.Sprintf("%d at %s is the relay host's fault", code, at), replying(at, code), message.FaultRelayHost, none, code, 0)
-		}
-		add(fmt.Sprintf("drop at %s is the relay host's fault", at), smtptest.Rule{At: at, End: smtptest.Drop}, message.FaultRelayHost, none, 0, 0)
+	for _, code := range []int{421, 451, 554} {
+		add(fmt.Sprintf("%d at CONNECT is the relay host's fault", code), replying(smtptest.Connect, code), message.FaultRelayHost, none, code, 0)
 	}
+	add("a drop at CONNECT is the relay host's fault", smtptest.Rule{At: smtptest.Connect, End: smtptest.Drop}, message.FaultRelayHost, none, 0, 0)
 	for _, at := range mailSteps {
 		marks := 0
 		if at == smtptest.Dot {
@@ -76,7 +74,7 @@ func setUpCases() []senderCase {
 			script: smtptest.Script{Rules: []smtptest.Rule{replying(smtptest.Ehlo, code)}},
 			run: func(s *senderTest) {
 				s.mustFail(workTo("a@example.com"), message.FaultRelayHost, message.ReasonNone, code)
-				s.Logf("probe: %v", s.isFault(s.sender.Probe(s.ctx), message.FaultRelayHost, message.ReasonNone, code))
+				s.isFault(s.sender.Probe(s.ctx), message.FaultRelayHost, message.ReasonNone, code)
 			},
 		})
 	}

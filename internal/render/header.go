@@ -36,7 +36,8 @@ func (c *composer) header(m *message.Message) error {
 	}
 	c.addresses("Reply-To", h.ReplyTo, raw)
 	if h.Subject != "" {
-		c.text("Subject", h.Subject)
+		c.check("Subject", h.Subject)
+		c.field("Subject", encodeText(strings.Trim(h.Subject, " \t")))
 	}
 	c.field("Date", m.CreatedAt.UTC().Format(time.RFC1123Z))
 	c.field("Message-ID", "<"+m.ID.String()+"@"+domain(h.From.Email)+">")
@@ -103,7 +104,12 @@ func (c *composer) custom(h message.Header) {
 			c.fail("header "+h.Name, "is not the caller's to set")
 		}
 	}
-	c.text(h.Name, h.Value)
+	c.check(h.Name, h.Value)
+	value := strings.Trim(h.Value, " \t")
+	if !isASCII(value) || longestWord(value) > maxWord {
+		value = encodeText(value) // else it may be structured, or encoded by the caller
+	}
+	c.field(h.Name, value)
 }
 
 // isFieldName follows RFC 5322, 3.6.8.
@@ -116,21 +122,15 @@ func isFieldName(s string) bool {
 	return s != ""
 }
 
-// text writes a field of free text, in encoded-words where it needs them.
-func (c *composer) text(name, value string) {
-	c.check(name, value)
-	c.field(name, encodeText(strings.Trim(value, " \t")))
-}
-
 // field writes a field whose value is ready, folded between its words.
 func (c *composer) field(name, value string) {
 	fold(&c.buf, name, words(" "+value))
 }
 
-// encodeText leaves plain text as it is. Text that would be read as an
-// encoded-word, or that cannot be folded, is encoded though it is ASCII.
+// encodeText leaves plain text as it is. ASCII is encoded too where it would be
+// read as an encoded-word, cannot be folded, or would lose blanks by folding.
 func encodeText(s string) string {
-	if isASCII(s) && (strings.Contains(s, "=?") || longestWord(s) > maxWord) {
+	if isASCII(s) && (strings.Contains(s, "=?") || strings.Contains(s, "  ") || longestWord(s) > maxWord) {
 		return encodeASCII(s)
 	}
 	q, b := mime.QEncoding.Encode("utf-8", s), mime.BEncoding.Encode("utf-8", s)
