@@ -210,11 +210,11 @@ func TestCutConnectionsLoseNothingAndSendNothingTwice(t *testing.T) {
 // processes, and returns how many those were.
 func (s *stack) cutConnections() int {
 	s.Helper()
-	base := service(s.T, "POSTRIDER_TEST_RABBITMQ_MANAGEMENT_URL")
+	base := service(s.TB, "POSTRIDER_TEST_RABBITMQ_MANAGEMENT_URL")
 	cut := 0
 	for _, p := range append([]*process{s.producer}, s.workers...) {
-		for _, name := range connectionsOf(s.T, base, p) {
-			manage(s.T, http.MethodDelete, base+"/api/connections/"+name)
+		for _, name := range connectionsOf(s.TB, base, p) {
+			manage(s.TB, http.MethodDelete, base+"/api/connections/"+name)
 			cut++
 		}
 	}

@@ -18,7 +18,7 @@ type cable struct {
 	conns map[net.Conn]bool
 }
 
-func newCable(t *testing.T, target string) *cable {
+func newCable(t testing.TB, target string) *cable {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -31,7 +31,7 @@ func newCable(t *testing.T, target string) *cable {
 }
 
 // through returns the URL with the cable's address in place of its host.
-func (c *cable) through(t *testing.T, raw string) string {
+func (c *cable) through(t testing.TB, raw string) string {
 	t.Helper()
 	u, err := url.Parse(raw)
 	if err != nil {

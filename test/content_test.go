@@ -24,7 +24,7 @@ const greeting = `<!doctype html><h1>Grüße, Ann</h1><img src="cid:logo" alt="l
 
 // richMail is an HTML mail with an inline image and an attachment of random
 // bytes.
-func richMail(t *testing.T, to string, size int) (email, []byte) {
+func richMail(t testing.TB, to string, size int) (email, []byte) {
 	t.Helper()
 	data := make([]byte, size)
 	if _, err := rand.Read(data); err != nil {
@@ -41,7 +41,7 @@ func richMail(t *testing.T, to string, size int) (email, []byte) {
 }
 
 // checkRich holds a received mail against what was posted.
-func checkRich(t *testing.T, raw []byte, data []byte) {
+func checkRich(t testing.TB, raw []byte, data []byte) {
 	t.Helper()
 	got, err := enmime.ReadEnvelope(bytes.NewReader(raw))
 	if err != nil {
@@ -71,7 +71,7 @@ func TestARichMailReachesMailHogIntact(t *testing.T) {
 	mailhog := service(t, "POSTRIDER_TEST_MAILHOG_URL")
 	inBothModes(t, setting{smtp: service(t, "POSTRIDER_TEST_SMTP_URL")}, func(s *stack) {
 		to := uuid.NewString() + "@example.com"
-		e, data := richMail(s.T, to, 1<<20)
+		e, data := richMail(s.TB, to, 1<<20)
 		s.await(s.post(e), message.StatusSent)
 		res, err := http.Get(mailhog + "/api/v2/search?kind=to&query=" + to)
 		if err != nil {
@@ -87,25 +87,25 @@ func TestARichMailReachesMailHogIntact(t *testing.T) {
 		if len(page.Items) != 1 {
 			s.Fatalf("%d mails in MailHog", len(page.Items))
 		}
-		checkRich(s.T, []byte(page.Items[0].Raw.Data), data)
+		checkRich(s.TB, []byte(page.Items[0].Raw.Data), data)
 	})
 }
 
 func TestALargeMailReachesTheRelayHostIntact(t *testing.T) {
 	inBothModes(t, setting{consumers: 1}, func(s *stack) {
-		e, data := richMail(s.T, "ann@example.com", 24<<20)
+		e, data := richMail(s.TB, "ann@example.com", 24<<20)
 		s.await(s.post(e), message.StatusSent)
 		mails := s.relay.Mails()
 		if len(mails) != 1 {
 			s.Fatalf("%d mails", len(mails))
 		}
-		checkRich(s.T, mails[0].Data, data)
+		checkRich(s.TB, mails[0].Data, data)
 	})
 }
 
 func TestTheDevelopmentInboxShowsWhatWasPosted(t *testing.T) {
 	t.Parallel()
-	s := &stack{T: t, mode: embedded, api: "http://" + freeAddress(t)}
+	s := &stack{TB: t, mode: embedded, api: "http://" + freeAddress(t)}
 	inbox := freeAddress(t)
 	dir := t.TempDir()
 	env := []string{
@@ -133,7 +133,7 @@ func TestTheDevelopmentInboxShowsWhatWasPosted(t *testing.T) {
 }
 
 // inboxMail downloads the newest mail of the inbox.
-func inboxMail(t *testing.T, base string) []byte {
+func inboxMail(t testing.TB, base string) []byte {
 	t.Helper()
 	var page struct{ Items []struct{ ID string } }
 	res, err := http.Get(base + "/api/v2/messages?limit=1")

@@ -12,7 +12,7 @@ import (
 
 // stackOnCable is a distributed stack whose connections to Postgres the story
 // can cut.
-func stackOnCable(t *testing.T, set setting) (*stack, *cable) {
+func stackOnCable(t testing.TB, set setting) (*stack, *cable) {
 	t.Helper()
 	u, err := url.Parse(service(t, "POSTRIDER_TEST_DATABASE_URL"))
 	if err != nil {

@@ -66,7 +66,7 @@ func postAll(s *stack, run string) []string {
 }
 
 // mailhogRecipients counts the mails of a run by their recipient.
-func mailhogRecipients(t *testing.T, base, run string) map[string]int {
+func mailhogRecipients(t testing.TB, base, run string) map[string]int {
 	t.Helper()
 	counts := map[string]int{}
 	for start := 0; ; {

@@ -16,8 +16,8 @@ import (
 	"testing"
 )
 
-// binaries is the folder with the programs under test, built once with the race
-// detector.
+// binaries is the folder with the programs under test, built once: with the race
+// detector where the stories are.
 var binaries string
 
 func TestMain(m *testing.M) {
@@ -31,7 +31,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	build := exec.Command("go", "build", "-race", "-o", dir, "../cmd/...")
+	build := exec.Command("go", "build", detectRaces, "-o", dir, "../cmd/...")
 	build.Stdout, build.Stderr = os.Stderr, os.Stderr
 	if err := build.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "build the programs under test:", err)
@@ -42,7 +42,7 @@ func run(m *testing.M) int {
 }
 
 // service returns the test service's URL, which `make services` provides.
-func service(t *testing.T, name string) string {
+func service(t testing.TB, name string) string {
 	t.Helper()
 	url := os.Getenv(name)
 	if url == "" {

@@ -14,7 +14,7 @@ import (
 
 // process is a program under test. It dies with the story.
 type process struct {
-	t    *testing.T
+	t    testing.TB
 	name string
 	cmd  *exec.Cmd
 	out  *output
@@ -42,7 +42,7 @@ func (o *output) String() string {
 }
 
 // launch starts a program with nothing but the given environment.
-func launch(t *testing.T, name string, env []string, args ...string) *process {
+func launch(t testing.TB, name string, env []string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, name: name, cmd: exec.Command(binary(name), args...), out: &output{}, done: make(chan struct{})}
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "GORACE=halt_on_error=1"}, env...)

@@ -46,7 +46,7 @@ type setting struct {
 
 // stack is a running Postrider with a relay host.
 type stack struct {
-	*testing.T
+	testing.TB
 	mode     mode
 	relay    *smtptest.Server
 	env      map[string]string
@@ -69,9 +69,9 @@ func inBothModes(t *testing.T, s setting, story func(s *stack)) {
 	}
 }
 
-func newStack(t *testing.T, m mode, set setting) *stack {
+func newStack(t testing.TB, m mode, set setting) *stack {
 	t.Helper()
-	s := &stack{T: t, mode: m, relay: smtptest.New(t, set.script)}
+	s := &stack{TB: t, mode: m, relay: smtptest.New(t, set.script)}
 	s.env = map[string]string{
 		"POSTRIDER_API_KEYS": "default:" + apiKey, "POSTRIDER_LOG_FORMAT": "json",
 		"POSTRIDER_CONSUMERS": "critical:2,high:2,normal:8,low:2",
@@ -98,14 +98,14 @@ func newStack(t *testing.T, m mode, set setting) *stack {
 // useServices gives the story a schema and a queue prefix of its own.
 func (s *stack) useServices() {
 	s.prefix = "story-" + uuid.NewString()[:13]
-	s.env["POSTRIDER_RABBITMQ_URL"] = service(s.T, "POSTRIDER_TEST_RABBITMQ_URL")
+	s.env["POSTRIDER_RABBITMQ_URL"] = service(s.TB, "POSTRIDER_TEST_RABBITMQ_URL")
 	s.env["POSTRIDER_RABBITMQ_PREFIX"] = s.prefix
 	schema := strings.ReplaceAll(s.prefix, "-", "_")
-	base := service(s.T, "POSTRIDER_TEST_DATABASE_URL")
+	base := service(s.TB, "POSTRIDER_TEST_DATABASE_URL")
 	s.execSQL(base, "CREATE SCHEMA "+schema)
 	s.Cleanup(func() {
 		s.execSQL(base, "DROP SCHEMA "+schema+" CASCADE")
-		deleteQueues(s.T, s.prefix)
+		deleteQueues(s.TB, s.prefix)
 	})
 	u, err := url.Parse(base)
 	if err != nil {
@@ -130,7 +130,7 @@ func (s *stack) execSQL(dsn, statement string) {
 }
 
 func (s *stack) startAll(set setting) {
-	s.api = "http://" + freeAddress(s.T)
+	s.api = "http://" + freeAddress(s.TB)
 	if s.mode == embedded {
 		s.startProducer()
 		s.workers = []*process{s.producer}
@@ -144,7 +144,7 @@ func (s *stack) startAll(set setting) {
 }
 
 func (s *stack) migrate() {
-	p := launch(s.T, "postrider", []string{"POSTRIDER_DATABASE_URL=" + s.database}, "migrate")
+	p := launch(s.TB, "postrider", []string{"POSTRIDER_DATABASE_URL=" + s.database}, "migrate")
 	<-p.done
 	if p.torn = true; p.err != nil {
 		s.Fatalf("migrate: %v\n%s", p.err, p.out)
@@ -155,11 +155,11 @@ func (s *stack) migrate() {
 func (s *stack) startProducer() {
 	env := s.environ("POSTRIDER_LISTEN="+strings.TrimPrefix(s.api, "http://"), s.metricsListen())
 	if s.mode == embedded {
-		s.producer = launch(s.T, "postrider", env, "serve")
+		s.producer = launch(s.TB, "postrider", env, "serve")
 		s.workers = []*process{s.producer}
 	} else {
 		env = slices.DeleteFunc(env, func(e string) bool { return foreign(e, consumerOnly) })
-		s.producer = launch(s.T, "producer", env)
+		s.producer = launch(s.TB, "producer", env)
 	}
 	s.awaitReady(s.producer, s.api)
 }
@@ -168,7 +168,7 @@ func (s *stack) startProducer() {
 func (s *stack) startConsumer() *process {
 	s.Helper()
 	env := slices.DeleteFunc(s.environ(s.metricsListen()), func(e string) bool { return foreign(e, producerOnly) })
-	p := launch(s.T, "consumer", env)
+	p := launch(s.TB, "consumer", env)
 	s.workers = append(s.workers, p)
 	s.awaitReady(p, s.metrics[len(s.metrics)-1])
 	return p
@@ -220,12 +220,12 @@ func (s *stack) environ(more ...string) []string {
 }
 
 func (s *stack) metricsListen() string {
-	addr := freeAddress(s.T)
+	addr := freeAddress(s.TB)
 	s.metrics = append(s.metrics, "http://"+addr)
 	return "POSTRIDER_METRICS_LISTEN=" + addr
 }
 
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -356,7 +356,7 @@ func (s *stack) eventually(what string, cond func() bool) {
 }
 
 // deleteQueues removes what the story declared at the broker.
-func deleteQueues(t *testing.T, prefix string) {
+func deleteQueues(t testing.TB, prefix string) {
 	base := service(t, "POSTRIDER_TEST_RABBITMQ_MANAGEMENT_URL")
 	names := []string{prefix + ".dead"}
 	for _, lane := range message.Lanes() {
@@ -369,7 +369,7 @@ func deleteQueues(t *testing.T, prefix string) {
 }
 
 // manage calls the broker's management API; what is not there is fine.
-func manage(t *testing.T, method, target string) {
+func manage(t testing.TB, method, target string) {
 	t.Helper()
 	req, err := http.NewRequest(method, target, nil)
 	if err != nil {
@@ -384,7 +384,7 @@ func manage(t *testing.T, method, target string) {
 }
 
 // writeFile puts content into a file of the story's own.
-func writeFile(t *testing.T, name string, content []byte) string {
+func writeFile(t testing.TB, name string, content []byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
 	if err := os.WriteFile(path, content, 0o600); err != nil {
@@ -395,7 +395,7 @@ func writeFile(t *testing.T, name string, content []byte) string {
 
 // connectionsOf lists the broker's connections that belong to the process: their
 // client names end with its pid.
-func connectionsOf(t *testing.T, base string, p *process) []string {
+func connectionsOf(t testing.TB, base string, p *process) []string {
 	t.Helper()
 	res, err := http.Get(base + "/api/connections")
 	if err != nil {
