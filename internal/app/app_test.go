@@ -1,0 +1,137 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/postrider/postrider/internal/config"
+	"github.com/postrider/postrider/internal/smtptest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// settings reads a serve configuration from an environment of the test's own.
+func settings(t *testing.T, more map[string]string) *config.Serve {
+	t.Helper()
+	env := map[string]string{
+		"POSTRIDER_DATABASE_URL":   "sqlite:" + filepath.Join(t.TempDir(), "app.db"),
+		"POSTRIDER_API_KEYS":       "0123456789abcdef",
+		"POSTRIDER_LISTEN":         "127.0.0.1:0",
+		"POSTRIDER_METRICS_LISTEN": "127.0.0.1:0",
+		"POSTRIDER_SMTP_URL":       smtptest.New(t, smtptest.Script{}).URL("none", "", ""),
+		"POSTRIDER_LOG_LEVEL":      "error",
+	}
+	for name, value := range more {
+		env[name] = value
+	}
+	for name, value := range env {
+		t.Setenv(name, value)
+	}
+	var cfg config.Serve
+	if err := config.Load(&cfg); err != nil {
+		t.Fatal(err)
+	}
+	return &cfg
+}
+
+func serve(t *testing.T, cfg *config.Serve) *App {
+	t.Helper()
+	a, err := Serve(t.Context(), cfg, Build{Program: "postrider", Version: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := a.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return a
+}
+
+func post(t *testing.T, a *App) {
+	t.Helper()
+	body := `{"from":"shop@sender.example","to":["ann@example.com"],"subject":"x","text":"y"}`
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+a.Addr("http")+"/v1/emails", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer 0123456789abcdef")
+	req.Header.Set("Content-Type", "application/json")
+	res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusAccepted {
+		t.Fatalf("post: %d", res.StatusCode)
+	}
+}
+
+func TestAProgramStopsWheneverItIsTold(t *testing.T) {
+	cfg := settings(t, nil)
+	for round := range 10 {
+		t.Run(fmt.Sprint(round), func(t *testing.T) {
+			a := serve(t, cfg)
+			starting, cancel := context.WithCancel(t.Context())
+			started := make(chan error, 1)
+			go func() { started <- a.Start(starting) }()
+			if round%2 == 0 {
+				if err := <-started; err != nil {
+					t.Fatal(err)
+				}
+				post(t, a)
+			}
+			cancel() // on odd rounds in the midst of the start
+			ctx, done := context.WithTimeout(context.Background(), time.Minute)
+			defer done()
+			if round%2 == 1 {
+				<-started // whatever it came to
+			}
+			for range 2 {
+				if err := a.Stop(ctx); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
+func TestATakenPortNamesTheSetting(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	a := serve(t, settings(t, map[string]string{"POSTRIDER_LISTEN": taken.Addr().String()}))
+	err = a.Start(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "POSTRIDER_LISTEN") {
+		t.Errorf("start on a taken port: %v", err)
+	}
+}
+
+func TestAFileHasOneProcess(t *testing.T) {
+	cfg := settings(t, nil)
+	serve(t, cfg)
+	_, err := Serve(t.Context(), cfg, Build{})
+	if err == nil || !strings.Contains(err.Error(), "app.db") {
+		t.Errorf("a second program on the file: %v", err)
+	}
+}
+
+func TestOldTablesNameTheRemedy(t *testing.T) {
+	a := serve(t, settings(t, map[string]string{"POSTRIDER_MIGRATE": "off"}))
+	err := a.Start(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "postrider migrate") {
+		t.Errorf("start on a database without tables: %v", err)
+	}
+}
