@@ -26,12 +26,16 @@ func newBatch(queue string, refs []message.Ref) *batch {
 
 // conclude takes what is confirmed by now as the result. The broker confirms
 // also what it could not route, but returns it first: so the confirms are read
-// before the returns, and one that comes in between counts for nothing.
-func (b *batch) conclude(returns <-chan amqp.Return) {
+// before the returns, and one that comes in between counts for nothing. It
+// reports whether all are confirmed.
+func (b *batch) conclude(returns <-chan amqp.Return) (all bool) {
+	all = true
 	for i, confirm := range b.confirms {
 		b.acked[i] = confirm != nil && confirm.Acked()
+		all = all && b.acked[i]
 	}
 	b.collect(returns)
+	return all
 }
 
 // collect notes the copies that came back.

@@ -14,10 +14,14 @@ import (
 	"github.com/postrider/postrider/internal/pause"
 )
 
-// lookEvery is how often an idle consumer checks that it was not forgotten.
-const lookEvery = 5 * time.Second
+// idleRenewal is how long a consumer waits for a copy before it subscribes
+// afresh, on a new channel. When a quorum queue is deleted and made again at
+// once, RabbitMQ (3.10.8) carries its consumers over instead of cancelling them,
+// but drops what it delivers to them: such a consumer looks well and waits for
+// ever, holding a copy that it never got. Nothing it can ask tells it so.
+const idleRenewal = 30 * time.Second
 
-var errOverlooked = errors.New("copies wait on the queue and none was delivered")
+var errIdle = errors.New("no copy for a while")
 
 // Consume opens a channel with prefetch 1 on the lane and hands its copies to
 // handle, one at a time, until ctx ends. It then cancels the consumer, waits
@@ -56,6 +60,7 @@ func (q *Queue) Consume(ctx context.Context, lane message.Lane, handle func(mess
 // consumeAll goes from session to session until ctx ends.
 func (q *Queue) consumeAll(ctx context.Context, lane message.Lane, handle func(message.Copy) message.Verdict) error {
 	steps := pause.Backoff{First: firstPause, Most: longestPause}
+	level := slog.LevelWarn
 	for {
 		s, err := q.consumer.session(ctx)
 		if err != nil {
@@ -64,17 +69,22 @@ func (q *Queue) consumeAll(ctx context.Context, lane message.Lane, handle func(m
 		if err := s.fault(q.topology, lane); err != nil {
 			return err
 		}
-		sub := subscription{session: s, queue: q.topology.queue(lane), tag: q.nextTag(lane), handle: handle}
+		sub := subscription{session: s, queue: q.topology.queue(lane), tag: q.nextTag(lane), handle: handle, renewAfter: q.renewAfter}
 		sub.log = q.consumer.log.With("queue", sub.queue, "session", s.number)
 		served, err := sub.run(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
+		if errors.Is(err, errIdle) {
+			continue
+		}
 		if served {
 			steps.Reset()
+			level = slog.LevelWarn
 		}
-		sub.log.Warn("consumer lost, subscribing again", "error", err)
-		s.wish() // the queue may be gone
+		sub.log.Log(ctx, level, "consumer lost, subscribing again", "error", err)
+		level = slog.LevelDebug // once is enough until it works again
+		s.wish()                // the queue may be gone
 		_ = steps.Wait(ctx)
 	}
 }
@@ -93,35 +103,34 @@ type subscription struct {
 	handle  func(message.Copy) message.Verdict
 	log     *slog.Logger
 
+	renewAfter time.Duration
+
 	ch         *amqp.Channel
 	closed     chan *amqp.Error
 	deliveries <-chan amqp.Delivery
 	cancelled  bool
 }
 
-// run serves until ctx ends (nil) or the consumer is lost. Served tells whether
-// any copy was handled.
+// run serves until ctx ends (nil), nothing came for long (errIdle) or the
+// consumer is lost. Served tells whether any copy was handled.
 func (c *subscription) run(ctx context.Context) (served bool, err error) {
 	if err := c.subscribe(); err != nil {
 		return false, err
 	}
 	defer func() { _ = c.session.ask(c.ch.Close) }()
-	look := time.NewTicker(lookEvery)
-	defer look.Stop()
-	overlooked := 0 // looks in a row that found copies waiting, and none came
+	idle := time.NewTimer(pause.Jitter(c.renewAfter))
+	defer idle.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			c.leave()
 			return served, nil
-		case <-look.C:
-			if overlooked++; !c.waiting(ctx) {
-				overlooked = 0
-			}
-			if overlooked == 2 {
-				return served, errOverlooked
-			}
+		case <-idle.C:
+			c.cancel() // what is on its way is still handled
 		case d, open := <-c.deliveries:
+			if !open && c.cancelled {
+				return served, errIdle
+			}
 			if !open {
 				return served, c.reason()
 			}
@@ -129,24 +138,15 @@ func (c *subscription) run(ctx context.Context) (served bool, err error) {
 				c.settle(d, message.VerdictRequeue)
 				continue
 			}
-			overlooked = 0
 			verdict := c.verdict(d)
 			served = true
+			idle.Reset(c.renewAfter)
 			if ctx.Err() != nil {
 				c.cancel() // before the settlement invites the next copy
 			}
 			c.settle(d, verdict)
 		}
 	}
-}
-
-// waiting reports whether the queue holds copies that nobody was given. When a
-// queue is deleted and made again at once, RabbitMQ can forget to say so to the
-// consumers of the old one (seen with quorum queues on 3.10): they then wait for
-// ever on a connection that is well.
-func (c *subscription) waiting(ctx context.Context) bool {
-	n, err := c.session.count(ctx, c.queue)
-	return err == nil && n > 0
 }
 
 func (c *subscription) subscribe() error {

@@ -23,6 +23,10 @@ const (
 	goodSession = 10 * time.Second
 	// How often a queue that cannot be used is looked at again.
 	faultPause = 5 * time.Second
+	// How long something missing stays so. Made again at once, a deleted queue
+	// is taken for the old one by consumers that were not yet cancelled: see
+	// idleRenewal.
+	missingPause = time.Second
 )
 
 // link keeps one connection to the broker up, whatever happens.
@@ -83,8 +87,7 @@ func (l *link) attempt(ctx context.Context, to server) error {
 // watch serves a session until it ends.
 func (l *link) watch(ctx context.Context, s *session) error {
 	defer l.gone() // before it is closed: nobody shall begin on it now
-	again := time.NewTicker(faultPause)
-	defer again.Stop()
+	again := l.recheck(s)
 	for {
 		select {
 		case <-ctx.Done():
@@ -97,15 +100,25 @@ func (l *link) watch(ctx context.Context, s *session) error {
 		case b := <-s.blocks:
 			l.blocked(s, b)
 		case <-s.missing:
+			if again == nil {
+				again = time.After(pause.Jitter(missingPause))
+			}
+		case <-again:
 			if err := l.declare(s); err != nil {
 				return fmt.Errorf("declare again: %w", err)
 			}
-		case <-again.C:
-			if len(*s.faults.Load()) > 0 {
-				s.wish()
-			}
+			again = l.recheck(s)
 		}
 	}
+}
+
+// recheck is when the topology is declared again without a wish: never, unless
+// something of it cannot be used.
+func (l *link) recheck(s *session) <-chan time.Time {
+	if len(*s.faults.Load()) == 0 {
+		return nil
+	}
+	return time.After(pause.Jitter(faultPause))
 }
 
 // declare makes the topology and keeps what was refused.

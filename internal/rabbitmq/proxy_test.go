@@ -15,8 +15,7 @@ type proxy struct {
 	target   string
 
 	mu     sync.Mutex
-	frozen bool
-	conns  map[net.Conn]bool // both ends of every connection
+	conns  map[net.Conn]bool // both ends of every connection; true: frozen
 	moving sync.WaitGroup
 }
 
@@ -31,15 +30,21 @@ func (p *place) through(t testing.TB) (*proxy, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := &proxy{listener: listener, target: u.Host, conns: map[net.Conn]bool{}}
+	x := forward(t, listener, u.Host)
+	u.Host = listener.Addr().String()
+	return x, u.String()
+}
+
+// forward passes connections to the listener on to the target.
+func forward(t testing.TB, listener net.Listener, target string) *proxy {
+	x := &proxy{listener: listener, target: target, conns: map[net.Conn]bool{}}
 	x.moving.Go(x.accept)
 	t.Cleanup(func() {
 		_ = listener.Close()
 		x.cut()
 		x.moving.Wait()
 	})
-	u.Host = listener.Addr().String()
-	return x, u.String()
+	return x
 }
 
 func (x *proxy) accept() {
@@ -54,7 +59,7 @@ func (x *proxy) accept() {
 			continue
 		}
 		x.mu.Lock()
-		x.conns[near], x.conns[far] = true, true
+		x.conns[near], x.conns[far] = false, false
 		x.mu.Unlock()
 		x.moving.Go(func() { x.move(near, far) })
 		x.moving.Go(func() { x.move(far, near) })
@@ -71,7 +76,7 @@ func (x *proxy) move(to, from net.Conn) {
 		if err != nil {
 			return
 		}
-		if x.isFrozen() {
+		if x.isFrozen(from) {
 			continue
 		}
 		if _, err := io.Writer(to).Write(buf[:n]); err != nil {
@@ -89,16 +94,19 @@ func (x *proxy) forget(conns ...net.Conn) {
 	}
 }
 
-func (x *proxy) isFrozen() bool {
+func (x *proxy) isFrozen(c net.Conn) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return x.frozen
+	return x.conns[c]
 }
 
-func (x *proxy) freeze(frozen bool) {
+// freeze makes every connection there is now half open. New ones are well.
+func (x *proxy) freeze() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.frozen = frozen
+	for c := range x.conns {
+		x.conns[c] = true
+	}
 }
 
 // cut breaks every connection there is.

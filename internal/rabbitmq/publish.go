@@ -89,8 +89,12 @@ func newOutlet(exchange, key string, window int) *outlet {
 }
 
 // send publishes the batch and waits for its confirms. An error is why some of
-// them are missing; the channel is then not used again, so that what comes late
-// for this batch cannot be taken for an answer to the next.
+// them are missing.
+//
+// A channel on which anything was not confirmed is not used again. What comes
+// late for this batch then cannot be taken for an answer to the next; and a
+// channel that has seen a quorum queue refuse goes on refusing after the limit
+// was lifted (3.10.8).
 func (o *outlet) send(ctx context.Context, s *session, b *batch) error {
 	var stuck atomic.Bool // in a call that knows no context
 	deadline, _ := ctx.Deadline()
@@ -107,10 +111,7 @@ func (o *outlet) send(ctx context.Context, s *session, b *batch) error {
 	if err == nil {
 		err = o.publish(ctx, s, b, &stuck)
 	}
-	if o.ch != nil {
-		b.conclude(o.returns)
-	}
-	if err != nil && o.ch != nil {
+	if o.ch != nil && !b.conclude(o.returns) {
 		s.discard(o.ch)
 		o.ch = nil
 	}

@@ -31,6 +31,8 @@ type Queue struct {
 
 	tags atomic.Uint64
 
+	renewAfter time.Duration // idleRenewal but in tests
+
 	life context.Context // ended by the first Stop
 	end  context.CancelCauseFunc
 
@@ -54,6 +56,8 @@ func New(cfg Config) (*Queue, error) {
 		cfg:      cfg,
 		topology: newTopology(cfg.Prefix, cfg.QueueType),
 		identity: identity(),
+
+		renewAfter: idleRenewal,
 	}
 	q.life, q.end = context.WithCancelCause(context.Background())
 	q.publisher = q.newLink(Publisher, servers)

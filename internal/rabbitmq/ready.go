@@ -42,11 +42,6 @@ func (q *Queue) ready(ctx context.Context, queue string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return s.count(ctx, queue)
-}
-
-// count returns how many copies wait on the queue.
-func (s *session) count(ctx context.Context, queue string) (int, error) {
 	if err := acquire(ctx, s.counter.turn); err != nil {
 		return 0, err
 	}
