@@ -153,22 +153,24 @@ func (s *stack) migrate() {
 
 // startProducer starts, or after a kill restarts, what takes messages in.
 func (s *stack) startProducer() {
-	env := s.environ("POSTRIDER_LISTEN="+strings.TrimPrefix(s.api, "http://"), s.metricsListen())
+	s.Helper()
 	if s.mode == embedded {
-		s.producer = launch(s.TB, "postrider", env, "serve")
+		s.producer = launch(s.TB, "postrider", s.producerEnviron(), "serve")
 		s.workers = []*process{s.producer}
 	} else {
-		env = slices.DeleteFunc(env, func(e string) bool { return foreign(e, consumerOnly) })
-		s.producer = launch(s.TB, "producer", env)
+		s.producer = launch(s.TB, "producer", s.producerEnviron())
 	}
 	s.awaitReady(s.producer, s.api)
+}
+
+func (s *stack) producerEnviron() []string {
+	return s.environ("POSTRIDER_LISTEN="+strings.TrimPrefix(s.api, "http://"), s.metricsListen())
 }
 
 // startConsumer adds a consumer process.
 func (s *stack) startConsumer() *process {
 	s.Helper()
-	env := slices.DeleteFunc(s.environ(s.metricsListen()), func(e string) bool { return foreign(e, producerOnly) })
-	p := launch(s.TB, "consumer", env)
+	p := launch(s.TB, "consumer", s.environ(s.metricsListen()))
 	s.workers = append(s.workers, p)
 	s.awaitReady(p, s.metrics[len(s.metrics)-1])
 	return p
@@ -200,16 +202,6 @@ func (s *stack) restart(p *process) *process {
 	}
 	s.workers = slices.DeleteFunc(s.workers, func(w *process) bool { return w == p })
 	return s.startConsumer()
-}
-
-const (
-	consumerOnly = "POSTRIDER_CONSUMERS POSTRIDER_LEASE POSTRIDER_SMTP_URL POSTRIDER_HELLO_NAME POSTRIDER_SEND_TIMEOUT POSTRIDER_REPLY_TIMEOUT POSTRIDER_RETRY_WINDOW"
-	producerOnly = "POSTRIDER_API_KEYS POSTRIDER_SWEEP_INTERVAL"
-)
-
-func foreign(entry, names string) bool {
-	name, _, _ := strings.Cut(entry, "=")
-	return slices.Contains(strings.Fields(names), name)
 }
 
 func (s *stack) environ(more ...string) []string {
