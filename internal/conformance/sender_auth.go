@@ -56,27 +56,27 @@ func authCases() []senderCase {
 		run: func(s *senderTest) {
 			s.mustFail(workTo("a@example.com"), message.FaultRelayHost, message.ReasonNone, 0)
 		},
-	}, tellTale(smtptest.Auth), tellTale(smtptest.Mail), tellTale(smtptest.Dot))
+	}, tellTale(smtptest.Auth, 535), tellTale(smtptest.Mail, 554), tellTale(smtptest.Dot, 554), tellTale(smtptest.Dot, 250))
 }
 
 // tellTale is a host that repeats all it was told.
-func tellTale(at smtptest.Step) senderCase {
+func tellTale(at smtptest.Step, code int) senderCase {
 	var told logBuffer
 	encode := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
 	secrets := []string{casePassword, encode(casePassword), encode("\x00" + caseUser + "\x00" + casePassword)}
 	return senderCase{
-		name: "no password in errors and logs when the host repeats it at " + string(at), user: caseUser, password: casePassword,
+		name: fmt.Sprintf("no password in what is kept when the host repeats it at %s with %d", at, code), user: caseUser, password: casePassword,
 		setup: SenderSetup{Log: slog.New(slog.NewTextHandler(&told, &slog.HandlerOptions{Level: slog.LevelDebug}))},
 		script: smtptest.Script{
 			Users: map[string]string{caseUser: casePassword},
-			Rules: []smtptest.Rule{{At: at, Reply: "554 bad: " + strings.Join(secrets, " ")}},
+			Rules: []smtptest.Rule{{At: at, Reply: fmt.Sprintf("%d told: %s", code, strings.Join(secrets, " "))}},
 		},
 		run: func(s *senderTest) {
-			_, err := s.send(workTo("a@example.com"))
-			if err == nil {
-				s.Fatal("no error")
+			receipt, err := s.send(workTo("a@example.com"))
+			if (err == nil) != (code == 250) {
+				s.Fatalf("error %v", err)
 			}
-			everything := fmt.Sprintf("%v %+v %#v %s", err, err, err, told.String())
+			everything := fmt.Sprintf("%+v %v %+v %#v %s", receipt, err, err, err, told.String())
 			for _, secret := range secrets {
 				if strings.Contains(everything, secret) {
 					s.Errorf("the password is told in %s", everything)

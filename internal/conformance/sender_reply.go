@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -75,7 +76,8 @@ func longRefusals() []senderCase {
 // codeIn lets a case accept any code: whether an endless greeting has one is
 // open.
 func codeIn(err error) int {
-	if e, ok := err.(*message.SendError); ok { //nolint:errorlint // the contract is that very type
+	var e *message.SendError
+	if errors.As(err, &e) {
 		return e.Code
 	}
 	return 0

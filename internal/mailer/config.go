@@ -163,7 +163,7 @@ func (h *relayHost) redactor() *strings.Replacer {
 	encode := base64.StdEncoding.EncodeToString
 	var pairs []string
 	for _, secret := range []string{
-		encode([]byte("\x00" + h.user + "\x00" + h.password)), encode([]byte(h.password)), encode([]byte(h.user)), h.password,
+		encode([]byte("\x00" + h.user + "\x00" + h.password)), encode([]byte(h.password)), encode([]byte(h.user)), h.password, clean(h.password),
 	} {
 		pairs = append(pairs, secret, "[redacted]")
 	}

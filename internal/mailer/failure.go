@@ -20,12 +20,12 @@ func (m *Mailer) refusedSetUp(ctx context.Context, at stage, err error) error {
 	if ctx.Err() == nil && errors.As(err, &refused) {
 		enhanced, _ := cutEnhanced(refused.Msg)
 		text := strings.TrimPrefix(refused.Msg, enhanced)
-		return m.refused(at, reply{code: refused.Code, enhanced: enhanced, text: clean(text)})
+		return m.refused(at, reply{code: refused.Code, enhanced: enhanced, text: text})
 	}
 	if at == stageAuth && !isNetwork(err) {
 		// The client's errors may quote the exchange: words are kept, redacted,
 		// and the error itself is not.
-		err = errors.New(m.redact.Replace(clean(err.Error())))
+		err = errors.New(m.words(err.Error()))
 	}
 	return m.broken(ctx, at, err)
 }
@@ -35,11 +35,15 @@ func isNetwork(err error) bool {
 	return errors.As(err, &n) || errors.Is(err, os.ErrDeadlineExceeded)
 }
 
+// words makes what was said fit to be kept. The login goes first, while it is
+// whole.
+func (m *Mailer) words(text string) string { return clean(m.redact.Replace(text)) }
+
 // refused is a failure by a reply.
 func (m *Mailer) refused(at stage, r reply) *message.SendError {
 	e := &message.SendError{
 		RelayHost: m.host.addr, Code: r.code, Enhanced: r.enhanced,
-		Text: clean(m.redact.Replace(fmt.Sprintf("in reply to %s: %s", at, r.text))),
+		Text: m.words(fmt.Sprintf("in reply to %s: %s", at, r.text)),
 	}
 	e.Fault, e.Reason = faultOf(at, r.code)
 	return e
@@ -81,6 +85,6 @@ func (m *Mailer) broken(ctx context.Context, at stage, err error) *message.SendE
 	if errors.Is(e.Err, os.ErrDeadlineExceeded) {
 		what = "timed out at "
 	}
-	e.Text = m.redact.Replace(clean(what + string(at) + ": " + e.Err.Error()))
+	e.Text = m.words(what + string(at) + ": " + e.Err.Error())
 	return e
 }

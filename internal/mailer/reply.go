@@ -12,7 +12,8 @@ import (
 
 const (
 	maxReply = 64 << 10 // bytes of one reply; real ones have hundreds
-	maxText  = 1000     // bytes of it that are kept
+	maxRaw   = 4000     // bytes of it that are looked at
+	maxText  = 1000     // bytes of it that are kept, cleaned
 )
 
 var errGarbled = errors.New("what the relay host answered is no SMTP reply")
@@ -21,7 +22,7 @@ var errGarbled = errors.New("what the relay host answered is no SMTP reply")
 type reply struct {
 	code     int
 	enhanced string // RFC 3463, such as 5.1.1; may be empty
-	text     string // the lines in one, cleaned
+	text     string // the lines in one, as received
 	cut      bool   // the reply did not end: its code is known, the session is lost
 }
 
@@ -53,7 +54,7 @@ func readReply(r *bufio.Reader) (reply, error) {
 			break
 		}
 	}
-	got.text = clean(text.String())
+	got.text = text.String()
 	return got, nil
 }
 
@@ -62,7 +63,7 @@ func readReply(r *bufio.Reader) (reply, error) {
 func readLine(r *bufio.Reader, limit int) (line string, n int, err error) {
 	for {
 		piece, err := r.ReadSlice('\n')
-		if n += len(piece); len(line) < maxText {
+		if n += len(piece); len(line) < maxRaw {
 			line += string(piece)
 		}
 		switch {
@@ -112,7 +113,7 @@ func (r *reply) add(text *strings.Builder, words string) {
 	if enhanced != "" && enhanced[0] == byte('0'+r.class()) {
 		r.enhanced, words = enhanced, rest
 	}
-	if text.Len() < maxText {
+	if text.Len() < maxRaw {
 		text.WriteString(words)
 		text.WriteByte(' ')
 	}

@@ -196,7 +196,7 @@ func readFiles(t *testing.T, header textproto.MIMEHeader, body io.Reader, files 
 	}
 	if strings.HasPrefix(kind, "multipart/") {
 		r := multipart.NewReader(body, params["boundary"])
-		for part, err := r.NextRawPart(); err != io.EOF; part, err = r.NextRawPart() { //nolint:errorlint // as documented
+		for part, err := r.NextRawPart(); !errors.Is(err, io.EOF); part, err = r.NextRawPart() {
 			if err != nil {
 				t.Fatal(err)
 			}
