@@ -66,7 +66,7 @@ type storeCase struct {
 func storeCases() []storeCase {
 	var all []storeCase
 	for _, cases := range [][]storeCase{
-		acceptCases(), relayCases(), claimCases(), recordCases(), sweepCases(), steerCases(), readCases(), modelCases(),
+		acceptCases(), relayCases(), claimCases(), recordCases(), sweepCases(), steerCases(), readCases(), modelCases(), crowdCases(),
 	} {
 		all = append(all, cases...)
 	}

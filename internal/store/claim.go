@@ -26,6 +26,9 @@ func (t *txn) claimable() string {
 // Claim takes each delivery whose copy may have it and reads its content. Of
 // two bids for one delivery the first takes it.
 func (s *Store) Claim(ctx context.Context, bids []message.Bid) ([]message.Claim, error) {
+	if len(bids) == 0 {
+		return nil, nil
+	}
 	var claims []message.Claim
 	var taken []*claimed
 	err := s.tx(ctx, "claim", func(ctx context.Context, t *txn) (err error) {
@@ -133,7 +136,7 @@ func (t *txn) explain(ctx context.Context, open []int, bids []message.Bid, claim
 		}
 	}
 	l := list{columns: bidValues, rows: bidRows(rest)}
-	err := t.each(ctx, l, `SELECT vid, vn, vdispatch FROM v JOIN deliveries ON message_id=vid AND n=vn`,
+	err := t.each(ctx, l, `SELECT vid, vn, vdispatch FROM v CROSS JOIN deliveries WHERE message_id=vid AND n=vn`,
 		note(message.ClaimNothing))
 	if err != nil {
 		return err
@@ -194,7 +197,7 @@ func (t *txn) contents(ctx context.Context, l list, messages map[uuid.UUID]*mess
 	attached := map[uuid.UUID]*message.Message{}
 	err := t.each(ctx, l, `
 		SELECT `+headColumns+`, content, EXISTS (SELECT 1 FROM attachments WHERE message_id=id)
-		FROM v JOIN messages ON id=vid AND tenant_id=vtenant`, func(rows *sql.Rows) error {
+		FROM v CROSS JOIN messages WHERE id=vid AND tenant_id=vtenant`, func(rows *sql.Rows) error {
 		var h headRow
 		var content string
 		var files bool

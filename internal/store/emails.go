@@ -65,8 +65,8 @@ func (t *txn) deliveriesOf(ctx context.Context, tenant int64, ids []uuid.UUID) (
 		l.rows = append(l.rows, []any{id})
 	}
 	found := make(map[uuid.UUID][]message.Delivery, len(ids))
-	err := t.each(ctx, l, `SELECT `+deliveryColumns+` FROM v JOIN deliveries ON message_id=vid
-		WHERE tenant_id=$1 ORDER BY message_id, n`, func(rows *sql.Rows) error {
+	err := t.each(ctx, l, `SELECT `+deliveryColumns+` FROM v CROSS JOIN deliveries
+		WHERE message_id=vid AND tenant_id=$1 ORDER BY message_id, n`, func(rows *sql.Rows) error {
 		d, err := scanDelivery(rows)
 		found[d.MessageID] = append(found[d.MessageID], d)
 		return err

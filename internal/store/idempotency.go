@@ -15,8 +15,10 @@ import (
 	"github.com/postrider/postrider/internal/message"
 )
 
-// keyLife is how long an Idempotency-Key is remembered.
-const keyLife = 24 * time.Hour
+const (
+	keyLife      = 24 * time.Hour // how long an Idempotency-Key is remembered
+	keysPerSweep = 25_000         // bounds the keys forgotten by one sweep
+)
 
 // idempotent names a key within its tenant.
 type idempotent struct {
@@ -137,7 +139,7 @@ func (t *txn) knownKeys(ctx context.Context, leaders map[idempotent]accepting, t
 		l.rows = append(l.rows, []any{id.tenant, id.key})
 	}
 	err := t.each(ctx, l, `
-		SELECT tenant_id, key, hash, message_id, response FROM idempotency JOIN v ON tenant_id=vtenant AND key=vkey`,
+		SELECT tenant_id, key, hash, message_id, response FROM v CROSS JOIN idempotency WHERE tenant_id=vtenant AND key=vkey`,
 		func(rows *sql.Rows) error {
 			var id idempotent
 			f, err := scanFirst(rows, &id)
@@ -164,4 +166,29 @@ func scanFirst(rows *sql.Rows, id *idempotent) (first, error) {
 	f := first{answer: message.Acceptance{ID: messageID, Replayed: true, ScheduledAt: fromMillis(told.ScheduledAt)}}
 	copy(f.hash[:], bytes.Clone(hash))
 	return f, nil
+}
+
+// forgetKeys deletes expired keys, a bounded number at a time and in all.
+func (s *Store) forgetKeys(ctx context.Context) error {
+	for range keysPerSweep / mostRows {
+		var l list
+		err := s.tx(ctx, "forget idempotency keys", func(ctx context.Context, t *txn) error {
+			l = list{columns: []column{{"vtenant", kindInt}, {"vkey", kindText}}}
+			err := t.rows(ctx, `SELECT tenant_id, key FROM idempotency WHERE expires_at<=`+t.clock()+
+				` ORDER BY expires_at LIMIT $1`+t.skipLocked, []any{mostRows}, func(rows *sql.Rows) error {
+				var id idempotent
+				err := rows.Scan(&id.tenant, &id.key)
+				l.rows = append(l.rows, []any{id.tenant, id.key})
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			return t.each(ctx, l, `DELETE FROM idempotency WHERE (tenant_id, key) IN (SELECT vtenant, vkey FROM v)`, nil)
+		})
+		if err != nil || len(l.rows) < mostRows {
+			return err
+		}
+	}
+	return nil
 }

@@ -11,12 +11,13 @@ import (
 )
 
 const (
-	// walkStep is how many messages one look for a state goes through, and
-	// walkMost how many one page does. What lies further back than that, with
-	// nothing on the way, is not found.
-	walkStep = 5_000
-	walkMost = 200_000
-	pageMost = 100
+	// walkFirst is how many messages the first look for a state goes through,
+	// twice as many each further one, up to walkStep; walkMost is for one page.
+	// What lies further back than that, with nothing on the way, is not found.
+	walkFirst = 250
+	walkStep  = 8_000
+	walkMost  = 200_000
+	pageMost  = 100
 )
 
 // Emails reads a page of the tenant's messages, newest first, without content,
@@ -101,12 +102,12 @@ func (t *txn) walk(ctx context.Context, f message.Filter) ([]uuid.UUID, error) {
 		limited = ` DESC` + limited
 	}
 	var found []uuid.UUID
-	for range walkMost / walkStep {
-		some, err := t.ids(ctx, query+limited, f, walkStep, f.Limit+1)
+	for step, seen := walkFirst, 0; seen < walkMost; step, seen = min(2*step, walkStep), seen+step {
+		some, err := t.ids(ctx, query+limited, f, step, f.Limit+1)
 		if found = append(found, some...); err != nil || len(found) > f.Limit {
 			return found[:min(len(found), f.Limit+1)], err
 		}
-		end, err := t.ids(ctx, last, f, walkStep-1)
+		end, err := t.ids(ctx, last, f, step-1)
 		if err != nil || len(end) == 0 {
 			return found, err
 		}
@@ -147,7 +148,7 @@ func (t *txn) views(ctx context.Context, tenant int64, ids []uuid.UUID) ([]messa
 		l.rows = append(l.rows, []any{id})
 	}
 	heads := make(map[uuid.UUID]message.View, len(ids))
-	err := t.each(ctx, l, `SELECT `+headColumns+`, `+t.clock()+` FROM v JOIN messages ON id=vid WHERE tenant_id=$1`,
+	err := t.each(ctx, l, `SELECT `+headColumns+`, `+t.clock()+` FROM v CROSS JOIN messages WHERE id=vid AND tenant_id=$1`,
 		func(rows *sql.Rows) error {
 			var h headRow
 			var now int64

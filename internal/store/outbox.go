@@ -45,10 +45,8 @@ func (t *txn) dropOutbox(ctx context.Context, keys []message.Key) error {
 	l := list{columns: keyColumns, rows: keyRows(keys)}
 	return t.each(ctx, l, `
 		DELETE FROM outbox WHERE (message_id, n, dispatch) IN (
-			SELECT o.message_id, o.n, o.dispatch FROM v
-			JOIN outbox o ON o.message_id=vid AND o.n=vn
-			JOIN deliveries d ON d.message_id=vid AND d.n=vn
-			WHERE d.status<>'queued' OR d.dispatch<>o.dispatch`+t.skipLockedOf("o")+`)`, nil)
+			SELECT o.message_id, o.n, o.dispatch FROM v CROSS JOIN outbox o CROSS JOIN deliveries d
+			WHERE o.message_id=vid AND o.n=vn AND d.message_id=vid AND d.n=vn AND (d.status<>'queued' OR d.dispatch<>o.dispatch)`+t.skipLockedOf("o")+`)`, nil)
 }
 
 // skipLockedOf locks the rows of one table of a join only.
@@ -93,7 +91,7 @@ func (s *Store) Dispatch(ctx context.Context, lane message.Lane, limit int,
 func confirmedOf(refs []message.Ref, errs []error) []message.Ref {
 	var done []message.Ref
 	for i, err := range errs {
-		if err == nil {
+		if err == nil && i < len(refs) {
 			done = append(done, refs[i])
 		}
 	}
@@ -120,15 +118,10 @@ func (t *txn) takeDue(ctx context.Context, lane message.Lane, limit int) ([]mess
 	return refs, err
 }
 
-var refColumns = []column{{"vid", kindUUID}, {"vn", kindInt}, {"vdispatch", kindInt}}
-
 // settle gives confirmed copies into the broker's custody. A delivery that has
 // gone on since, claimed or rescheduled, keeps what it says.
 func (t *txn) settle(ctx context.Context, refs []message.Ref) error {
-	l := list{columns: refColumns}
-	for _, r := range refs {
-		l.rows = append(l.rows, []any{r.MessageID, r.N, r.Dispatch})
-	}
+	l := refList(refs)
 	err := t.each(ctx, l, `
 		DELETE FROM outbox WHERE (message_id, n, dispatch) IN (SELECT vid, vn, vdispatch FROM v)`, nil)
 	if err != nil {
@@ -138,6 +131,5 @@ func (t *txn) settle(ctx context.Context, refs []message.Ref) error {
 		return err
 	}
 	return t.each(ctx, l, `
-		UPDATE deliveries SET published_at=`+t.clock()+` FROM v
-		WHERE message_id=vid AND n=vn AND dispatch=vdispatch AND status='queued'`, nil)
+		UPDATE deliveries SET published_at=`+t.clock()+` FROM v WHERE `+queuedAs, nil)
 }

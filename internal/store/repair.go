@@ -13,7 +13,7 @@ const repairBatch = 1000
 // It returns how many deliveries it moved.
 func (s *Store) RepairAll(ctx context.Context, soleOwner bool) (int, error) {
 	total, err := s.repairAll(ctx, func(ctx context.Context, t *txn) (int, error) {
-		return t.republish(ctx, `status='queued' AND published_at IS NOT NULL`, nil, repairBatch)
+		return t.republish(ctx, `published_at IS NOT NULL`, nil, repairBatch)
 	})
 	if err != nil || !soleOwner {
 		return total, err

@@ -27,6 +27,8 @@ const (
 	fenced = `message_id=vid AND n=vn AND claim=vclaim AND status IN ('sending','unknown')`
 	// held lets the holder alone write.
 	held = `message_id=vid AND n=vn AND claim=vclaim AND status='sending'`
+	// queuedAs is a queued delivery that has not gone on since it was looked at.
+	queuedAs = `message_id=vid AND n=vn AND dispatch=vdispatch AND status='queued'`
 	// newUnknown is 1 unless the sweep has counted this outcome already.
 	newUnknown = `CASE WHEN status='sending' THEN 1 ELSE 0 END`
 )

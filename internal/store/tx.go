@@ -110,6 +110,9 @@ func undone(err error) error {
 // for another.
 func each[T any](ctx context.Context, s *Store, op string, items []T, do func(context.Context, *txn, []T) error) []error {
 	errs := make([]error, len(items))
+	if len(items) == 0 {
+		return errs
+	}
 	err := s.tx(ctx, op, func(ctx context.Context, t *txn) error { return do(ctx, t, items) })
 	if err == nil {
 		return errs

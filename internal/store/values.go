@@ -20,7 +20,9 @@ type column struct {
 }
 
 // list is what a statement works on: the common table expression v, one row
-// for each member, and the fixed arguments $1 and following beside it.
+// for each member, and the fixed arguments $1 and following beside it. What
+// reads FROM v says CROSS JOIN, which SQLite takes for "v outside": it would
+// otherwise walk a whole table for each of the few members.
 type list struct {
 	columns []column
 	fixed   []any
@@ -108,6 +110,16 @@ func keyRows(keys []message.Key) [][]any {
 	return rows
 }
 
+var refColumns = []column{{"vid", kindUUID}, {"vn", kindInt}, {"vdispatch", kindInt}}
+
+func refList(refs []message.Ref) list {
+	l := list{columns: refColumns}
+	for _, r := range refs {
+		l.rows = append(l.rows, []any{r.MessageID, r.N, r.Dispatch})
+	}
+	return l
+}
+
 // lock takes the row locks of several deliveries in one order, the same for
 // every statement: an UPDATE alone would take them in the order of its plan, and
 // two of those can wait for each other.
@@ -118,7 +130,7 @@ func (t *txn) lock(ctx context.Context, keys []message.Key) error {
 	keys = slices.Clone(keys)
 	slices.SortFunc(keys, compareKeys)
 	l := list{columns: keyColumns, rows: keyRows(slices.Compact(keys))}
-	return t.each(ctx, l, `SELECT n FROM deliveries JOIN v ON message_id=vid AND n=vn ORDER BY message_id, n`+
+	return t.each(ctx, l, `SELECT n FROM v CROSS JOIN deliveries WHERE message_id=vid AND n=vn ORDER BY message_id, n`+
 		t.lockRows+` OF deliveries`, func(*sql.Rows) error { return nil })
 }
 

@@ -1,0 +1,163 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/postrider/postrider/internal/conformance"
+	"github.com/postrider/postrider/internal/message"
+	"github.com/postrider/postrider/internal/store"
+)
+
+func TestNoErrorHoldsThePassword(t *testing.T) {
+	t.Parallel()
+	for name, url := range map[string]string{
+		"bad port":      "postgres://app:s3cr%25et@localhost:port/x",
+		"bad option":    "postgres://app:s3cr%25et@localhost/x?sslmode=maybe",
+		"bad escape":    "postgres://app:s3cr%et@localhost/x",
+		"bad host":      "postgres://app:s3cr%25et@[::1/x",
+		"other scheme":  "mysql://app:s3cr%25et@localhost/x",
+		"as parameter":  "postgres://localhost/x?password=s3cr%25et&pool_max_conns=no",
+		"nobody there":  "postgres://app:s3cr%25et@127.0.0.1:1/x",
+		"unknown place": "postgres://app:s3cr%25et@nowhere.invalid/x",
+	} {
+		s, err := store.Open(t.Context(), store.Config{URL: url})
+		if err == nil {
+			err = s.Ping(t.Context())
+			if !errors.Is(err, message.ErrUnavailable) {
+				t.Errorf("%s: %v is not the database's absence", name, err)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		if err == nil || strings.Contains(err.Error(), "s3cr") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestOneProcessOwnsAFile(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "a b?c#d.db")
+	cfg := store.Config{URL: "sqlite:" + file}
+	first, err := store.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, err = store.Open(t.Context(), cfg)
+	if err == nil || !strings.Contains(err.Error(), file) || !strings.Contains(err.Error(), "stop it") {
+		t.Errorf("second open: %v", err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := store.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = again.Close() }()
+	if err := again.Pending(t.Context()); err != nil {
+		t.Errorf("what was written before: %v", err)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("others can read the mail: %v %v", info.Mode(), err)
+	}
+}
+
+func TestAFolderThatIsMissing(t *testing.T) {
+	t.Parallel()
+	_, err := store.Open(t.Context(), store.Config{URL: "sqlite:" + filepath.Join(t.TempDir(), "no", "where.db")})
+	if !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "check that its folder exists") {
+		t.Error(err)
+	}
+}
+
+func engines(t *testing.T, run func(t *testing.T, url string)) {
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		run(t, "sqlite:"+filepath.Join(t.TempDir(), "postrider.db"))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		run(t, schema(t))
+	})
+}
+
+func TestAnOldSchemaIsNamedWithItsRemedy(t *testing.T) {
+	engines(t, func(t *testing.T, url string) {
+		s, err := store.Open(t.Context(), store.Config{URL: url})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = s.Close() }()
+		pending, ok := errors.AsType[*store.PendingError](s.Pending(t.Context()))
+		if !ok || pending.Have != 0 || pending.Want < 1 || !strings.Contains(pending.Error(), "postrider migrate") {
+			t.Fatalf("before: %+v", pending)
+		}
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				if err := s.Migrate(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if err := s.Pending(t.Context()); err != nil {
+			t.Errorf("after: %v", err)
+		}
+	})
+}
+
+// TestAStoreHealsByItself ends every connection while they are used.
+func TestAStoreHealsByItself(t *testing.T) {
+	t.Parallel()
+	url := schema(t)
+	clock := conformance.NewClock()
+	s := open(t, url, message.Process{ID: uuid.New()}, clock)
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	kill := func() {
+		execute(t, db, `SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_class c ON c.oid=l.relation
+			WHERE c.relname='outbox' AND c.relnamespace=current_schema()::regnamespace AND l.pid<>pg_backend_pid()`)
+	}
+	m := &message.Message{
+		ID: uuid.Must(uuid.NewV7()), TenantID: 1, Kind: message.ChannelEmail, Lane: message.LaneNormal,
+		Head: message.Head{To: []message.Address{{Email: "a@example.com"}}},
+	}
+	if err := s.Accept(t.Context(), []message.Submission{{Message: m}})[0].Err; err != nil {
+		t.Fatal(err)
+	}
+	published := 0
+	relay := func(meanwhile func()) error {
+		_, _, err := s.Dispatch(t.Context(), message.LaneNormal, 10, func(_ context.Context, refs []message.Ref) []error {
+			published++
+			meanwhile()
+			return make([]error, len(refs))
+		})
+		return err
+	}
+	clock.Advance(time.Minute) // it stands still: the row is due for certain
+	if err := relay(kill); published != 1 || !errors.Is(err, message.ErrUnavailable) {
+		t.Fatalf("its connection ended: published %d times, %v", published, err)
+	}
+	if err := relay(func() {}); err != nil || published != 2 {
+		t.Fatalf("afterwards: published %d times, %v", published, err)
+	}
+}
