@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os/exec"
 	"strings"
 	"testing"
@@ -242,4 +243,30 @@ func TestARestartedBrokerLosesNothing(t *testing.T) {
 	if n := len(s.relay.Mails()); n != len(ids) {
 		t.Errorf("%d mails for %d messages, and no consumer died", n, len(ids))
 	}
+}
+
+// Without a broker the producer goes on accepting, and says that it is degraded
+// and why; the mail goes out by itself once the broker is back.
+func TestWithoutABrokerMailIsAcceptedAndWaits(t *testing.T) {
+	t.Parallel()
+	u, err := url.Parse(service(t, "POSTRIDER_TEST_RABBITMQ_URL"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cable := newCable(t, u.Host)
+	s := newStack(t, distributed, setting{
+		consumers: 1, env: map[string]string{"POSTRIDER_RABBITMQ_URL": cable.through(t, u.String())},
+	})
+	cable.set(true)
+	s.eventually("the producer is degraded and names the broker", func() bool {
+		res, err := s.request(http.MethodGet, "/readyz", "", nil)
+		return err == nil && res.status == http.StatusOK &&
+			strings.Contains(string(res.body), `"degraded"`) && strings.Contains(string(res.body), "rabbitmq")
+	})
+	id := s.post(mail("ann@example.com"))
+	if e := s.get(id); e.Status != message.StatusQueued {
+		t.Errorf("without a broker it is %s", e.Status)
+	}
+	cable.set(false)
+	sentOnce(s, id)
 }
