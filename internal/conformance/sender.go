@@ -109,13 +109,13 @@ func (s *senderTest) mustSend(work *message.Work) message.Receipt {
 }
 
 // mustFail sends a mail that has to fail in the given way.
-func (s *senderTest) mustFail(work *message.Work, fault message.Fault, reason message.Reason, code int) *message.SendError {
+func (s *senderTest) mustFail(work *message.Work, fault message.Fault, reason message.Reason, code int) message.SendError {
 	s.Helper()
 	_, err := s.send(work)
 	return s.isFault(err, fault, reason, code)
 }
 
-func (s *senderTest) isFault(err error, fault message.Fault, reason message.Reason, code int) *message.SendError {
+func (s *senderTest) isFault(err error, fault message.Fault, reason message.Reason, code int) message.SendError {
 	s.Helper()
 	var e *message.SendError
 	if !errors.As(err, &e) {
@@ -127,7 +127,7 @@ func (s *senderTest) isFault(err error, fault message.Fault, reason message.Reas
 	if e.RelayHost != s.srv.Addr() || e.Text == "" {
 		s.Errorf("the error must name the relay host and say something: %+v", e)
 	}
-	return e
+	return *e
 }
 
 // mails waits for nothing: what a sender was told is recorded before it is told.

@@ -175,7 +175,7 @@ func checkReadBack(t *testing.T, m *message.Message, mail []byte) {
 		}
 	}
 	names := map[string][]byte{}
-	readFiles(t, textproto.MIMEHeader(e.Root.Header), bytes.NewReader(mail[bytes.Index(mail, []byte("\r\n\r\n"))+4:]), names)
+	readFiles(t, e.Root.Header, bytes.NewReader(mail[bytes.Index(mail, []byte("\r\n\r\n"))+4:]), names)
 	if len(names) != len(m.Attachments) {
 		t.Errorf("%d files arrived, want %d", len(names), len(m.Attachments))
 	}
