@@ -21,7 +21,7 @@ status=0
 run_tests() {
   local folder=$1
   shift
-  echo "test: ${folder#.}go test $*"
+  echo "test: $folder: go test $*"
   (cd "$folder" && "$GOTESTSUM" --format standard-quiet --hide-summary=skipped \
     --jsonfile "$results/module-${folder//\//-}.json" -- "$@") || status=1
 }
