@@ -16,24 +16,33 @@ done
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 status=0
+runs=0
 
 # run_tests FOLDER GO_TEST_ARGUMENTS…: in that module.
 run_tests() {
   local folder=$1
   shift
-  echo "test: $folder: go test $*"
+  runs=$((runs + 1))
+  echo "test: $folder: go test ${*//github.com\/postrider\/postrider/.}"
   (cd "$folder" && "$GOTESTSUM" --format standard-quiet --hide-summary=skipped \
-    --jsonfile "$results/module-${folder//\//-}.json" -- "$@") || status=1
+    --jsonfile "$results/$runs.json" -- "$@") || status=1
 }
 
 # count ACTION: tests that ended so, subtests too.
 count() { cat "$results"/*.json | grep -c "\"Action\":\"$1\",\"Package\":\"[^\"]*\",\"Test\":" || true; }
 
+export CGO_ENABLED=1 # the race detector needs it
+race=(-race -timeout 20m)
 if [[ $# -gt 0 ]]; then
-  CGO_ENABLED=1 run_tests . -race -timeout 20m "$@"
+  run_tests . "${race[@]}" "$@"
 else
   run_tests tools/composecheck ./...
-  CGO_ENABLED=1 run_tests . -race -timeout 20m ./...
+  all=$(go list ./...)
+  IFS=$'\n' read -r -d '' -a packages < <(grep -v '/test$' <<<"$all" && printf '\0')
+  run_tests . "${race[@]}" "${packages[@]}"
+  # These kill the broker or hold it still, which no other test would bear beside it.
+  run_tests . "${race[@]}" -tags brokerfaults -run '^TestNode' ./internal/rabbitmq
+  run_tests . "${race[@]}" ./test
 fi
 
 skipped=$(count skip)
