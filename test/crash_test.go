@@ -142,3 +142,26 @@ func TestStopFinishesTheSendInHand(t *testing.T) {
 		})
 	}
 }
+
+// A relay host that keeps its answer to the final dot to itself cannot hold up a
+// stop: the outcome is recorded as what it is, unknown.
+func TestStopDoesNotWaitForeverForAReply(t *testing.T) {
+	silent := smtptest.Rule{At: smtptest.Dot, Times: 1, End: smtptest.Silent}
+	set := setting{
+		script: smtptest.Script{Rules: []smtptest.Rule{silent}}, consumers: 1,
+		env: map[string]string{"POSTRIDER_SHUTDOWN_GRACE": "2s"},
+	}
+	inBothModes(t, set, func(s *stack) {
+		id := s.post(mail("ann@example.com").with("on_unknown", "hold"))
+		if err := s.relay.AwaitStep(s.Context(), smtptest.Dot, 1); err != nil {
+			s.Fatal(err)
+		}
+		s.workers[0].stop() // exits with 0
+		if s.mode == embedded {
+			s.startProducer()
+		}
+		if e := s.await(id, message.StatusUnknown); len(e.Attempts) != 1 || !e.PossiblySent {
+			s.Errorf("%+v", e)
+		}
+	})
+}

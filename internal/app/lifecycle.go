@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"time"
 )
 
 // part is something that runs: started in the order it was added, stopped in
@@ -67,8 +68,13 @@ func (a *App) Start(ctx context.Context) error {
 	return nil
 }
 
+// lastMinute is what each part gets to stop even when those before it have used
+// up the time: writing down what a worker broke off needs the parts below it.
+const lastMinute = 3 * time.Second
+
 // Stop stops what was started, last first, each part within what is left of
-// ctx, and joins their errors. It is safe before Start and more than once.
+// ctx, and 3 s at least, and joins their errors. It is safe before Start and
+// more than once.
 func (a *App) Stop(ctx context.Context) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -77,10 +83,19 @@ func (a *App) Stop(ctx context.Context) error {
 		if p.stop == nil {
 			continue
 		}
-		if err := p.stop(ctx); err != nil {
+		if err := stopWithin(ctx, p); err != nil {
 			all = errors.Join(all, fmt.Errorf("stop %s: %w", p.name, err))
 		}
 	}
 	a.running = 0
 	return all
+}
+
+func stopWithin(ctx context.Context, p part) error {
+	if end, ok := ctx.Deadline(); ok && time.Until(end) < lastMinute {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), lastMinute)
+		defer cancel()
+	}
+	return p.stop(ctx)
 }

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func recorder(a *App, log *[]string, names ...string) {
@@ -59,5 +61,29 @@ func TestStopBeforeStartClosesWhatWasOpened(t *testing.T) {
 	_ = a.Stop(t.Context())
 	if closed != 1 {
 		t.Errorf("closed %d times", closed)
+	}
+}
+
+func TestEveryPartGetsTimeToStop(t *testing.T) {
+	a := newApp(slog.New(slog.DiscardHandler))
+	var left time.Duration
+	a.add(part{name: "below", stop: func(ctx context.Context) error {
+		end, _ := ctx.Deadline()
+		left = time.Until(end)
+		return ctx.Err()
+	}})
+	a.add(part{name: "slow", stop: func(ctx context.Context) error { <-ctx.Done(); return nil }})
+	if err := a.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if err := a.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	if left < time.Second {
+		t.Errorf("the part below a slow one got %v", left)
 	}
 }

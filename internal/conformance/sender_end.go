@@ -49,18 +49,40 @@ func endCases() []senderCase {
 			},
 		},
 		senderCase{
-			name:   "a reply that is late counts, whatever became of the context",
+			name:   "a reply that is late counts",
 			script: smtptest.Script{Rules: []smtptest.Rule{{At: smtptest.Dot, Delay: 200 * time.Millisecond}}},
 			run: func(s *senderTest) {
+				s.mustSend(workTo("a@example.com"))
+				s.mails(1)
+			},
+		},
+		senderCase{
+			name:   "a context that ends after the mark makes the outcome unknown",
+			script: smtptest.Script{Rules: []smtptest.Rule{{At: smtptest.Dot, End: smtptest.Silent, Times: 1}}},
+			run: func(s *senderTest) {
 				ctx, cancel := context.WithCancel(s.ctx)
-				_, err := s.sender.Send(ctx, workTo("a@example.com"), func(context.Context) error {
-					time.AfterFunc(50*time.Millisecond, cancel)
+				go func() {
+					_ = s.srv.AwaitStep(s.ctx, smtptest.Dot, 1)
+					cancel()
+				}()
+				_, err := s.sender.Send(ctx, workTo("a@example.com"), s.mark)
+				var e *message.SendError
+				if !errors.As(err, &e) || e.Fault != message.FaultUnknown {
+					s.Errorf("error %v, want an unknown outcome", err)
+				}
+				s.mustSend(workTo("b@example.com"))
+			},
+		},
+		senderCase{
+			name:   "a connection reset before the dot could be written is temporary",
+			script: smtptest.Script{Rules: []smtptest.Rule{{At: smtptest.Body, After: 1, End: smtptest.Reset, Times: 1}}},
+			run: func(s *senderTest) {
+				_, err := s.sender.Send(s.ctx, workTo("a@example.com"), func(context.Context) error {
+					s.await(func(st smtptest.Stats) bool { return st.Fired[0] == 1 && st.Open == 0 })
 					return nil
 				})
-				if err != nil {
-					s.Fatal(err)
-				}
-				s.mails(1)
+				s.isFault(err, message.FaultTemporary, message.ReasonNone, 0)
+				s.mustSend(workTo("b@example.com"))
 			},
 		},
 		breakWithinContent(smtptest.Drop), breakWithinContent(smtptest.Reset),

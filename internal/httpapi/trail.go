@@ -83,6 +83,9 @@ func survive(w *counter, r *http.Request) {
 
 func writeLine(log *slog.Logger, r *http.Request, t *trail, begun time.Time) {
 	level := slog.LevelInfo
+	if isProbe(r.URL.Path) && t.status < http.StatusBadRequest {
+		level = slog.LevelDebug // asked every few seconds
+	}
 	attrs := []slog.Attr{
 		slog.String("request_id", t.id),
 		slog.String("method", shorten(r.Method)),
@@ -112,6 +115,8 @@ func severity(ctx context.Context) slog.Level {
 	}
 	return slog.LevelError
 }
+
+func isProbe(path string) bool { return path == "/healthz" || path == "/readyz" }
 
 func shorten(s string) string {
 	if len(s) > 200 {

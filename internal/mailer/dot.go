@@ -8,10 +8,14 @@ import (
 	"github.com/postrider/postrider/internal/message"
 )
 
-// finish writes the final dot and learns what became of the mail. From here on
-// ctx is not heard: only the reply can tell.
+// finish writes the final dot and learns what became of the mail. When ctx ends
+// first, nobody does: the outcome is unknown.
 func (m *Mailer) finish(ctx context.Context, s *session) (message.Receipt, error) {
+	release := s.conn.closeWith(ctx)
 	at, r, err := s.dot(m.cfg.ReplyTimeout)
+	if !release() && err == nil { // the reply came with the end of ctx: it counts, the connection is gone
+		r.cut = true
+	}
 	if err != nil {
 		s.drop()
 		return message.Receipt{}, m.broken(context.WithoutCancel(ctx), at, err)

@@ -51,8 +51,8 @@ func New(cfg Config) (*Mailer, error) {
 func (m *Mailer) RelayHost() string { return m.host.addr }
 
 // Send implements the worker's Sender. A kept session that has ended meanwhile
-// is replaced once, within the same call. After mark, only Stop's end can break
-// the wait for the reply.
+// is replaced once, within the same call. When ctx ends after mark the reply is
+// waited for no longer, and the error is FaultUnknown.
 func (m *Mailer) Send(ctx context.Context, work *message.Work, mark func(context.Context) error) (message.Receipt, error) {
 	if !m.enter() {
 		return message.Receipt{}, m.broken(ctx, stageConnect, ErrStopped)

@@ -54,8 +54,9 @@ type Queue interface {
 // and breaks off without sending when mark fails, returning an error that
 // wraps mark's. Every other error is a *message.SendError. When ctx ends
 // before mark, the try is broken off as FaultTemporary; after mark the sender
-// waits for the reply as long as RFC 5321 4.5.3.2.6 asks. Safe for concurrent
-// use.
+// waits for the reply as long as RFC 5321 4.5.3.2.6 asks, and an end of ctx
+// makes the outcome FaultUnknown: a worker ends it then only when it must stop
+// at once. Safe for concurrent use.
 //
 // Probe asks whether the relay host takes mail at all, without sending any.
 type Sender interface {
