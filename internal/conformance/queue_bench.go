@@ -158,7 +158,10 @@ func startConsumer(t *testing.T, q QueuePorts, lane message.Lane) *queueConsumer
 		cancel()
 		close(over)
 		select {
-		case <-c.result:
+		case err := <-c.result:
+			if err != nil && !errors.Is(err, message.ErrUnavailable) {
+				t.Errorf("consume: %v", err)
+			}
 		case <-time.After(queuePatience):
 			t.Error("a consumer did not end")
 		}

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -236,20 +235,4 @@ func connected(t testing.TB, q *rabbitmq.Queue) {
 		s := q.State()
 		return (!s.Publisher.Enabled || s.Publisher.Connected) && (!s.Consumer.Enabled || s.Consumer.Connected)
 	})
-}
-
-// passwordOf returns the password in the URL.
-func passwordOf(t testing.TB, raw string) string {
-	t.Helper()
-	u, err := url.Parse(raw)
-	if err != nil {
-		t.Fatal("the URL cannot be read")
-	}
-	password, _ := u.User.Password()
-	return password
-}
-
-func withPassword(t testing.TB, raw, password string) string {
-	t.Helper()
-	return strings.Replace(raw, ":"+passwordOf(t, raw)+"@", ":"+password+"@", 1)
 }

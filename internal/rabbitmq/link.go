@@ -133,7 +133,7 @@ func (l *link) declare(s *session) error {
 	before := s.faults.Swap(&faults)
 	for name, fault := range faults {
 		if before == nil || (*before)[name] == nil {
-			l.log.Error("broker topology", string(fault.Kind), name, "error", fault)
+			l.log.Error("broker topology", fault.Kind, name, "error", fault)
 		}
 	}
 	l.update(func(state *LinkState) { state.Faults = describe(faults) })

@@ -68,7 +68,7 @@ func (c *counter) count(s *session, queue string) (n int, err error) {
 	if reason, _ := s.alarm.state(); reason != "" {
 		return 0, errors.New(reason)
 	}
-	err = s.ask(func() error {
+	err = s.ask(countTimeout, func() error {
 		if c.ch == nil || c.ch.IsClosed() {
 			if c.ch, err = s.conn.Channel(); err != nil {
 				return err

@@ -14,7 +14,8 @@ import (
 )
 
 const (
-	rpcTimeout   = 4 * time.Second // one question to the broker; under what Publish and Ready may take
+	countTimeout = 4 * time.Second  // for a number; under what Ready may take
+	askTimeout   = 20 * time.Second // for anything else; a declaration can take its time on a busy cluster
 	closeTimeout = 2 * time.Second
 )
 
@@ -83,16 +84,16 @@ func (s *session) discard(ch *amqp.Channel) {
 }
 
 // ask calls the broker. The library waits for answers without end; a broker
-// that owes one for so long is as good as gone.
-func (s *session) ask(question func() error) error {
-	timer := time.AfterFunc(rpcTimeout, s.kill)
+// that owes one for longer than the limit is as good as gone.
+func (s *session) ask(limit time.Duration, question func() error) error {
+	timer := time.AfterFunc(limit, s.kill)
 	defer timer.Stop()
 	return question()
 }
 
 // onChannel asks on a channel that is thrown away afterwards.
 func (s *session) onChannel(question func(*amqp.Channel) error) error {
-	return s.ask(func() error {
+	return s.ask(askTimeout, func() error {
 		ch, err := s.conn.Channel()
 		if err != nil {
 			return err
