@@ -6,6 +6,17 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/internal/message"
+	"github.com/postrider/postrider/internal/pause"
+)
+
+const (
+	// refusedClaimPause keeps a claim that the database answers with an error
+	// from going round: the nack brings the copy back at once, twenty of them
+	// dead-letter it, and a queue in memory counts none.
+	refusedClaimPause = 5 * time.Second
+	// recordTries is how often a database that answers may refuse an outcome,
+	// over some five minutes, until the worker goes on without it.
+	recordTries = 35
 )
 
 // deliver claims one delivery and sees it through to a recorded outcome.
@@ -16,6 +27,7 @@ func (w *Worker) deliver(c message.Copy, ref message.Ref) message.Verdict {
 	claim, err := w.claim(message.Bid{Ref: ref, Redelivered: c.Redelivered})
 	if err != nil {
 		w.log.Warn("not claimed: copy goes back", "message", ref.MessageID, "recipient", ref.N, "error", err)
+		_ = pause.Jittered(w.draining, refusedClaimPause) // its only error is the end of work, which comes next anyway
 		return message.VerdictRequeue
 	}
 	switch claim.State {
@@ -106,11 +118,22 @@ func (w *Worker) mark(ctx context.Context, h *holding) error {
 }
 
 // record writes the outcome however long the database is away: a known 250 is
-// never dropped while the process lives.
+// never dropped while the process lives. Any other error may be one of the
+// moment too, and a second mail is worse than a wait; but one outcome that the
+// database never takes must not keep its worker for ever.
 func (w *Worker) record(o message.Outcome) {
-	err := w.persist(w.recording, "record "+string(o.Kind), func(ctx context.Context) error {
-		return w.cfg.Store.Record(ctx, []message.Outcome{o})[0]
-	})
+	backoff := pause.Backoff{First: 50 * time.Millisecond, Most: 10 * time.Second}
+	var err error
+	for tries := 1; ; tries++ {
+		err = w.persist(w.recording, "record "+string(o.Kind), func(ctx context.Context) error {
+			return w.cfg.Store.Record(ctx, []message.Outcome{o})[0]
+		})
+		if err == nil || tries == recordTries || w.recording.Err() != nil {
+			break
+		}
+		w.log.Error("outcome refused: holding on", "message", o.MessageID, "recipient", o.N, "outcome", o.Kind, "error", err)
+		_ = backoff.Wait(w.recording) // its only error is the end of recording: one last try
+	}
 	log := w.log.With("message", o.MessageID, "recipient", o.N, "outcome", o.Kind)
 	switch {
 	case err != nil:

@@ -162,6 +162,58 @@ func TestTheCopyIsKeptWhileTheDatabaseIsAway(t *testing.T) {
 	})
 }
 
+func TestAClaimThatTheDatabaseRefusesIsNotRepeatedInALoop(t *testing.T) {
+	store := &storeFuncs{claim: func(message.Bid) (message.Claim, error) {
+		return message.Claim{}, errors.New("permission denied for table deliveries")
+	}}
+	run(t, store, &senderFuncs{}, func(t *testing.T, r rig) {
+		start := time.Now()
+		for range 20 { // as often as a quorum queue hands a copy out
+			r.give(t, message.VerdictRequeue)
+		}
+		if took := time.Since(start); took < time.Minute {
+			t.Errorf("20 claims failed within %v: the copy went round and round", took)
+		}
+	})
+}
+
+func TestAWorkerThatPausesAfterAClaimStopsAtOnce(t *testing.T) {
+	store := &storeFuncs{claim: func(message.Bid) (message.Claim, error) { return message.Claim{}, errors.New("refused") }}
+	run(t, store, &senderFuncs{}, func(t *testing.T, r rig) {
+		r.queue.copies <- aCopy()
+		synctest.Wait()
+		start := time.Now()
+		if err := r.Stop(t.Context()); err != nil || time.Since(start) > 0 {
+			t.Errorf("stopped after %v: %v", time.Since(start), err)
+		}
+	})
+}
+
+func TestAKnown250SurvivesAFaultThatIsNotTheDatabasesAbsence(t *testing.T) {
+	refusals := 0
+	store := &storeFuncs{record: func(message.Outcome) error {
+		if refusals++; refusals <= 10 {
+			return errors.New("internal error")
+		}
+		return nil
+	}}
+	run(t, store, &senderFuncs{}, func(t *testing.T, r rig) {
+		r.give(t, message.VerdictAck)
+		r.wantOutcome(t, message.OutcomeSent, "")
+	})
+}
+
+func TestAnOutcomeThatIsNeverTakenDoesNotHoldItsWorkerForEver(t *testing.T) {
+	store := &storeFuncs{record: func(message.Outcome) error { return errors.New("violates a constraint") }}
+	run(t, store, &senderFuncs{}, func(t *testing.T, r rig) {
+		start := time.Now()
+		r.give(t, message.VerdictAck)
+		if took := time.Since(start); took < time.Minute || took > time.Hour {
+			t.Errorf("given up after %v", took)
+		}
+	})
+}
+
 func TestAKnown250IsWrittenHoweverLongItTakes(t *testing.T) {
 	var start time.Time
 	store := &storeFuncs{record: func(message.Outcome) error {
