@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -373,16 +372,6 @@ func manage(t testing.TB, method, target string) {
 		return
 	}
 	_ = res.Body.Close()
-}
-
-// writeFile puts content into a file of the story's own.
-func writeFile(t testing.TB, name string, content []byte) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, content, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }
 
 // connectionsOf lists the broker's connections that belong to the process: their

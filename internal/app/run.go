@@ -52,7 +52,7 @@ func Run(ctx context.Context, a *App, grace time.Duration, ready func()) error {
 func Logger(cfg config.Log) *slog.Logger {
 	tty := isatty.IsTerminal(os.Stderr.Fd())
 	if cfg.Format == "text" || cfg.Format == "auto" && tty {
-		return slog.New(tint.NewHandler(os.Stderr, &tint.Options{Level: cfg.Minimum(), TimeFormat: time.TimeOnly, NoColor: !tty}))
+		return slog.New(tint.NewTextHandler(os.Stderr, &tint.Options{Level: cfg.Minimum(), TimeFormat: time.TimeOnly, NoColor: !tty}))
 	}
 	return slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: cfg.Minimum(), ReplaceAttr: readableDurations}))
 }
