@@ -106,6 +106,15 @@ func TestAProgramStopsWheneverItIsTold(t *testing.T) {
 	}
 }
 
+func TestAnAddressIsUnknownBeforeTheStart(t *testing.T) {
+	a := serve(t, settings(t, nil))
+	for _, name := range []string{"http", "metrics", "inbox", "smtp"} {
+		if addr := a.Addr(name); addr != "" {
+			t.Errorf("%s is at %q before the start", name, addr)
+		}
+	}
+}
+
 func TestATakenPortNamesTheSetting(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -183,7 +184,7 @@ func (a *assembly) sendOut(context.Context) error {
 		Store: batched, DeadLetters: a.metrics.DeadLetters(a.store), Queue: a.queue, Sender: a.metrics.Sender(m),
 	})
 	a.metrics.WatchConnection("relay_host", func() bool { return a.worker.RelayHost() == nil })
-	a.add(part{name: "workers", start: noError(a.worker.Start), stop: a.worker.Stop})
+	a.add(part{name: "workers", start: noError(a.worker.Start), drain: a.worker.Drain, stop: a.worker.Stop})
 	return nil
 }
 
@@ -221,7 +222,7 @@ func (a *assembly) serveAPI(context.Context) error {
 	if a.serving == nil {
 		return nil
 	}
-	var server *httpserver.Server
+	var serving atomic.Pointer[httpserver.Server] // nil until the start
 	a.add(part{
 		name: "http",
 		start: func(ctx context.Context) error {
@@ -231,16 +232,22 @@ func (a *assembly) serveAPI(context.Context) error {
 			if err != nil {
 				return err
 			}
-			server = httpserver.New(httpserver.Config{Addr: a.serving.Listen.String(), Log: a.log}, handler)
+			server := httpserver.New(httpserver.Config{Addr: a.serving.Listen.String(), Log: a.log}, handler)
 			if err := server.Start(ctx); err != nil {
 				return fmt.Errorf("POSTRIDER_LISTEN: %w; choose another address", err)
 			}
+			serving.Store(server)
 			a.log.Info("listening", "part", "http", "addr", server.Addr())
 			return nil
 		},
-		stop: func(ctx context.Context) error { return server.Stop(ctx) },
+		stop: func(ctx context.Context) error { return serving.Load().Stop(ctx) },
 	})
-	a.addrs["http"] = func() string { return server.Addr() }
+	a.addrs["http"] = func() string {
+		if server := serving.Load(); server != nil {
+			return server.Addr()
+		}
+		return ""
+	}
 	return nil
 }
 

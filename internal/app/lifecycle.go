@@ -15,6 +15,7 @@ import (
 type part struct {
 	name  string
 	start func(context.Context) error // nil: nothing to start
+	drain func()                      // told when a stop begins, to take nothing new; must not block; nil: nobody is told
 	stop  func(context.Context) error // nil: nothing to stop
 }
 
@@ -73,11 +74,18 @@ func (a *App) Start(ctx context.Context) error {
 const lastMinute = 3 * time.Second
 
 // Stop stops what was started, last first, each part within what is left of
-// ctx, and 3 s at least, and joins their errors. It is safe before Start and
-// more than once.
+// ctx, and 3 s at least, and joins their errors. Before that, parts that take
+// things up by themselves are told to take nothing more: a slow caller of the
+// API may use up the time, and what workers took up meanwhile would be broken
+// off in the middle. It is safe before Start and more than once.
 func (a *App) Stop(ctx context.Context) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	for _, p := range a.parts[:a.running] {
+		if p.drain != nil {
+			p.drain()
+		}
+	}
 	var all error
 	for _, p := range slices.Backward(a.parts[:a.running]) {
 		if p.stop == nil {
@@ -92,7 +100,7 @@ func (a *App) Stop(ctx context.Context) error {
 }
 
 func stopWithin(ctx context.Context, p part) error {
-	if end, ok := ctx.Deadline(); ok && time.Until(end) < lastMinute {
+	if end, ok := ctx.Deadline(); ctx.Err() != nil || ok && time.Until(end) < lastMinute {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), lastMinute)
 		defer cancel()

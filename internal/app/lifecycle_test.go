@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -85,5 +86,31 @@ func TestEveryPartGetsTimeToStop(t *testing.T) {
 	})
 	if left < time.Second {
 		t.Errorf("the part below a slow one got %v", left)
+	}
+}
+
+func TestNothingNewIsTakenWhileOthersStop(t *testing.T) {
+	var log []string
+	a := newApp(slog.New(slog.DiscardHandler))
+	a.add(part{
+		name:  "workers",
+		drain: func() { log = append(log, "~workers") },
+		stop:  func(context.Context) error { log = append(log, "-workers"); return nil },
+	})
+	recorder(a, &log, "http")
+	a.add(part{name: "never", start: func(context.Context) error { return errors.New("no") }, drain: func() { t.Error("drained what never ran") }})
+	_ = a.Start(t.Context())
+	if want := []string{"+http", "~workers", "-http", "-workers"}; !slices.Equal(log, want) {
+		t.Errorf("%v, want %v", log, want)
+	}
+}
+
+func TestAStartThatIsBrokenOffLeavesTimeToStop(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	a := newApp(slog.New(slog.DiscardHandler))
+	a.add(part{name: "below", stop: func(ctx context.Context) error { return ctx.Err() }})
+	a.add(part{name: "above", start: func(ctx context.Context) error { cancel(); return ctx.Err() }})
+	if err := a.Start(ctx); !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), "stop below") {
+		t.Errorf("start: %v", err)
 	}
 }

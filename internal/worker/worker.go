@@ -85,6 +85,9 @@ func (w *Worker) Start() {
 	}
 }
 
+// Drain takes no more copies and returns at once; Stop goes on from there.
+func (w *Worker) Drain() { w.drain() }
+
 // Stop takes no more copies, lets the sends in hand finish until ctx ends, then
 // breaks them off: what was not marked is released, what was is recorded as
 // unknown. It returns when nothing runs any more, at most 5 s after ctx, with

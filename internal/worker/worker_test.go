@@ -287,6 +287,27 @@ func TestStopLetsTheSendInHandFinish(t *testing.T) {
 	})
 }
 
+func TestADrainedWorkerFinishesWhatItHasAndTakesNoMore(t *testing.T) {
+	sender := &senderFuncs{send: func(ctx context.Context, mark func(context.Context) error) error {
+		<-time.After(20 * time.Second) // virtual
+		return mark(ctx)
+	}}
+	run(t, &storeFuncs{}, sender, func(t *testing.T, r rig) {
+		r.queue.copies <- aCopy()
+		r.Drain()
+		if v := <-r.queue.verdicts; v != message.VerdictAck {
+			t.Errorf("verdict %v", v)
+		}
+		r.wantOutcome(t, message.OutcomeSent, "")
+		synctest.Wait()
+		select {
+		case r.queue.copies <- aCopy():
+			t.Error("a copy was taken after the drain")
+		case <-time.After(time.Minute):
+		}
+	})
+}
+
 func TestStopReleasesWhatItMustBreakOff(t *testing.T) {
 	sender := &senderFuncs{send: func(ctx context.Context, _ func(context.Context) error) error {
 		<-ctx.Done()
