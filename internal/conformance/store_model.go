@@ -69,59 +69,91 @@ func (m *model) accept() {
 
 // step does one step to both and compares them.
 func (m *model) step(name string) {
-	next, ok := m.d, false
-	now := m.clock.Now()
-	switch name {
-	case "relay":
-		next, ok = m.relay(now)
-	case "claim":
-		next, ok = m.claimBoth(now)
-	case "mark":
-		if h, there := m.anyHolder(); there {
-			next, ok = m.d.Mark(h, now, StoreLease)
-			m.answer("mark", m.mark(h), ok)
-		}
-	case "renew":
-		if h, there := m.anyHolder(); there {
-			next, ok = m.d.Renew(h, now, StoreLease)
-			got, err := m.store.Renew(m.Context(), []message.Held{h})
-			m.answer("renew", err == nil && got[0], ok)
-		}
-	case "record":
-		next, ok = m.recordBoth(now)
-	case "sweep":
-		next, ok = m.d.SweepLease(now, 0)
-		_, err := m.store.SweepLeases(m.Context(), 1000, 0)
-		m.check(err)
-	case "lost":
-		if !m.d.PublishedAt.After(now.Add(-20 * time.Second)) {
-			next, ok = m.d.SweepLost(now)
-		}
-		_, err := m.store.SweepLost(m.Context(), m.d.Lane, now, 1000)
-		m.check(err)
-	case "expire":
-		next, ok = m.d.Expire(now)
-		_, err := m.store.SweepExpired(m.Context(), 1000)
-		m.check(err)
-	case "cancel":
-		next, ok = m.d.Cancel(now)
-		n, err := m.store.Cancel(m.Context(), message.DefaultTenant, m.d.MessageID)
-		m.answer("cancel", err == nil && n == 1, ok)
-	case "reschedule":
-		next, ok = m.d.Reschedule(now.Add(30 * time.Second))
-		n, err := m.store.Reschedule(m.Context(), message.DefaultTenant, m.d.MessageID, now.Add(30*time.Second))
-		m.answer("reschedule", err == nil && n == 1, ok)
-	case "retry":
-		next, ok = m.d.ManualRetry(now)
-		n, err := m.store.Retry(m.Context(), message.DefaultTenant, m.d.MessageID)
-		m.answer("retry", err == nil && n == 1, ok)
-	case "time": // never near a boundary: calls take time of their own
-		m.clock.Advance(time.Duration(rapid.SampledFrom([]int{8, 16, 24, 64}).Draw(m.t, "seconds")) * time.Second)
-	}
+	next, ok := m.steps()[name](m.clock.Now())
 	if !ok && next != m.d {
 		m.t.Fatalf("%s: refused, and the double changed", name)
 	}
 	m.compare(name, next)
+}
+
+// double is a step done to both; it returns what the double says.
+type double func(now time.Time) (message.Delivery, bool)
+
+func (m *model) steps() map[string]double {
+	return map[string]double{
+		"relay": m.relay, "claim": m.claimBoth, "mark": m.markBoth, "renew": m.renewBoth, "record": m.recordBoth,
+		"sweep": m.sweepBoth, "lost": m.lostBoth, "expire": m.expireBoth, "time": m.pass,
+		"cancel": func(now time.Time) (message.Delivery, bool) {
+			next, ok := m.d.Cancel(now)
+			n, err := m.store.Cancel(m.Context(), message.DefaultTenant, m.d.MessageID)
+			m.answer("cancel", err == nil && n == 1, ok)
+			return next, ok
+		},
+		"reschedule": func(now time.Time) (message.Delivery, bool) {
+			at := now.Add(30 * time.Second)
+			next, ok := m.d.Reschedule(at)
+			n, err := m.store.Reschedule(m.Context(), message.DefaultTenant, m.d.MessageID, at)
+			m.answer("reschedule", err == nil && n == 1, ok)
+			return next, ok
+		},
+		"retry": func(now time.Time) (message.Delivery, bool) {
+			next, ok := m.d.ManualRetry(now)
+			n, err := m.store.Retry(m.Context(), message.DefaultTenant, m.d.MessageID)
+			m.answer("retry", err == nil && n == 1, ok)
+			return next, ok
+		},
+	}
+}
+
+// pass lets time go by, never to near a boundary: calls take time of their own.
+func (m *model) pass(time.Time) (message.Delivery, bool) {
+	m.clock.Advance(time.Duration(rapid.SampledFrom([]int{8, 16, 24, 64}).Draw(m.t, "seconds")) * time.Second)
+	return m.d, true
+}
+
+func (m *model) markBoth(now time.Time) (message.Delivery, bool) {
+	h, there := m.anyHolder()
+	if !there {
+		return m.d, false
+	}
+	next, ok := m.d.Mark(h, now, StoreLease)
+	m.answer("mark", m.mark(h), ok)
+	return next, ok
+}
+
+func (m *model) renewBoth(now time.Time) (message.Delivery, bool) {
+	h, there := m.anyHolder()
+	if !there {
+		return m.d, false
+	}
+	next, ok := m.d.Renew(h, now, StoreLease)
+	got, err := m.store.Renew(m.Context(), []message.Held{h})
+	m.answer("renew", err == nil && got[0], ok)
+	return next, ok
+}
+
+// The sweeps see deliveries of earlier rounds too, so that only the row itself
+// tells what became of this one.
+
+func (m *model) sweepBoth(now time.Time) (message.Delivery, bool) {
+	_, err := m.store.SweepLeases(m.Context(), 1000, 0)
+	m.check(err)
+	return m.d.SweepLease(now, 0)
+}
+
+func (m *model) lostBoth(now time.Time) (message.Delivery, bool) {
+	_, err := m.store.SweepLost(m.Context(), m.d.Lane, now, 1000)
+	m.check(err)
+	if m.d.PublishedAt.After(now.Add(-20 * time.Second)) {
+		return m.d, false
+	}
+	return m.d.SweepLost(now)
+}
+
+func (m *model) expireBoth(now time.Time) (message.Delivery, bool) {
+	_, err := m.store.SweepExpired(m.Context(), 1000)
+	m.check(err)
+	return m.d.Expire(now)
 }
 
 func (m *model) answer(step string, got, want bool) {

@@ -73,11 +73,15 @@ func (b *storeBench) attempt(h message.Held) message.Attempt {
 }
 
 func caseRetry(b *storeBench) {
-	h := b.marked()
+	ref := b.posted()
+	b.claim(ref)
+	h := b.bid(message.Bid{Ref: ref, Redelivered: true})[0].Work.Held
+	equal(b, "mark", b.mark(h), true)
 	b.record(outcome(h, message.OutcomeRetry, after(10*time.Second)))
 	d := b.status(h.Key, message.StatusQueued)
 	equal(b, "dispatch", d.Dispatch, 2)
 	equal(b, "attempts", d.Attempts, 1)
+	equal(b, "interrupted", d.Interrupted, 0)
 	equal(b, "next", near(d.NextAttemptAt, b.clock.Now().Add(10*time.Second)), true)
 	equal(b, "at the broker", d.PublishedAt.IsZero(), true)
 	old := message.Bid{Ref: message.Ref{Key: h.Key, Dispatch: 1}, Redelivered: true}

@@ -137,13 +137,7 @@ func TestAStoreHealsByItself(t *testing.T) {
 		execute(t, db, `SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_class c ON c.oid=l.relation
 			WHERE c.relname='outbox' AND c.relnamespace=current_schema()::regnamespace AND l.pid<>pg_backend_pid()`)
 	}
-	m := &message.Message{
-		ID: uuid.Must(uuid.NewV7()), TenantID: 1, Kind: message.ChannelEmail, Lane: message.LaneNormal,
-		Head: message.Head{To: []message.Address{{Email: "a@example.com"}}},
-	}
-	if err := s.Accept(t.Context(), []message.Submission{{Message: m}})[0].Err; err != nil {
-		t.Fatal(err)
-	}
+	post(t, s, mail())
 	published := 0
 	relay := func(meanwhile func()) error {
 		_, _, err := s.Dispatch(t.Context(), message.LaneNormal, 10, func(_ context.Context, refs []message.Ref) []error {
@@ -159,5 +153,60 @@ func TestAStoreHealsByItself(t *testing.T) {
 	}
 	if err := relay(func() {}); err != nil || published != 2 {
 		t.Fatalf("afterwards: published %d times, %v", published, err)
+	}
+}
+
+// TestAHangingRelayLosesItsRows takes the time the database gives a relay.
+func TestAHangingRelayLosesItsRows(t *testing.T) {
+	t.Parallel()
+	clock := conformance.NewClock()
+	s := open(t, schema(t), message.Process{ID: uuid.New()}, clock)
+	post(t, s, mail())
+	clock.Advance(time.Minute)
+	taken := 0
+	_, _, err := s.Dispatch(t.Context(), message.LaneNormal, 10, func(ctx context.Context, refs []message.Ref) []error {
+		for started := time.Now(); taken == 0 && time.Since(started) < 30*time.Second; {
+			var err error
+			taken, _, err = s.Dispatch(t.Context(), message.LaneNormal, 10, func(_ context.Context, refs []message.Ref) []error {
+				return make([]error, len(refs))
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			time.Sleep(50 * time.Millisecond) // nothing tells that a lock has gone
+		}
+		return make([]error, len(refs))
+	})
+	if taken != 1 || !errors.Is(err, message.ErrUnavailable) {
+		t.Fatalf("another relay took %d rows; the first one's end: %v", taken, err)
+	}
+}
+
+func TestADamagedMessageFailsAlone(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "postrider.db")
+	s := open(t, "sqlite:"+file, message.Process{ID: uuid.New()}, conformance.NewClock())
+	list := []message.Submission{mail(), mail(), mail()}
+	post(t, s, list...)
+	var bids []message.Bid
+	for _, m := range list {
+		bids = append(bids, message.Bid{Ref: message.Ref{Key: message.Key{MessageID: m.Message.ID}, Dispatch: 1}})
+	}
+	db, err := sql.Open("sqlite", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if _, err := db.ExecContext(t.Context(), `UPDATE messages SET content='{' WHERE id=$1`, bids[1].MessageID); err != nil {
+		t.Fatal(err)
+	}
+	claims, err := s.Claim(t.Context(), bids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []message.ClaimState{message.ClaimTaken, message.ClaimMissing, message.ClaimTaken} {
+		if claims[i].State != want {
+			t.Errorf("claim %d: %v, want %v", i, claims[i].State, want)
+		}
 	}
 }

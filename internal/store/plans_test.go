@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -104,70 +105,67 @@ func everyStep(t *testing.T, url string, lists bool) {
 		t.Fatal(err)
 	}
 	defer func() { _ = s.Close() }()
-	must := func(errs ...error) {
-		t.Helper()
-		for _, err := range errs {
-			if err != nil {
+	for range 6 { // a plan becomes a generic one with the sixth execution
+		id := send(t, s, postAndPublish(t, s))
+		for _, step := range []func() (int, error){
+			func() (int, error) { swept, err := s.SweepLeases(ctx, 100, 0); return swept.Total(), err },
+			func() (int, error) {
+				return s.SweepLost(ctx, message.LaneNormal, time.UnixMilli(1_000_000_000_000), 100)
+			},
+			func() (int, error) { return s.SweepExpired(ctx, 100) },
+			func() (int, error) { return s.Cancel(ctx, 1, id) },
+			func() (int, error) { return s.Retry(ctx, 1, id) },
+			func() (int, error) { return s.Reschedule(ctx, 1, id, time.Now()) },
+			func() (int, error) { view, err := s.Email(ctx, 1, id); return len(view.Deliveries), err },
+		} {
+			if _, err := step(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, status := range []message.Status{"", message.StatusFailed, message.StatusSending, message.StatusQueued} {
+			if !lists {
+				break
+			}
+			if _, err := s.Emails(ctx, message.Filter{TenantID: 1, Status: status, Limit: 20}); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	bids := postAndPublish(t, s)
-	for range 6 { // a plan becomes a generic one with the sixth execution
-		claims, err := s.Claim(ctx, bids)
-		must(err)
-		var held []message.Held
-		for _, c := range claims {
-			held = append(held, c.Work.Held)
-		}
-		_, err = s.Renew(ctx, held)
-		must(err)
-		_, err = s.Mark(ctx, held)
-		must(err)
-		var sent []message.Outcome
-		for _, h := range held {
-			sent = append(sent, message.Outcome{Held: h, Kind: message.OutcomeSent})
-		}
-		must(s.Record(ctx, sent)...)
-		_, err = s.SweepLeases(ctx, 100, 0)
-		must(err)
-		_, err = s.SweepLost(ctx, message.LaneNormal, time.UnixMilli(1_000_000_000_000), 100)
-		must(err)
-		_, err = s.SweepExpired(ctx, 100)
-		must(err)
-		id := bids[0].MessageID
-		_, err = s.Cancel(ctx, 1, id)
-		must(err)
-		_, err = s.Retry(ctx, 1, id)
-		must(err)
-		_, err = s.Reschedule(ctx, 1, id, time.Now())
-		must(err)
-		_, err = s.Email(ctx, 1, id)
-		must(err)
-		for _, status := range []message.Status{"", message.StatusFailed, message.StatusSending, message.StatusQueued} {
-			if lists {
-				_, err = s.Emails(ctx, message.Filter{TenantID: 1, Status: status, Limit: 20})
-				must(err)
-			}
-		}
-		bids = postAndPublish(t, s)
+}
+
+// send sees copies through to their end and returns the message of one.
+func send(t *testing.T, s *store.Store, bids []message.Bid) uuid.UUID {
+	t.Helper()
+	claims, err := s.Claim(t.Context(), bids)
+	if err != nil {
+		t.Fatal(err)
 	}
+	var held []message.Held
+	var sent []message.Outcome
+	for _, c := range claims {
+		held = append(held, c.Work.Held)
+		sent = append(sent, message.Outcome{Held: c.Work.Held, Kind: message.OutcomeSent})
+	}
+	if _, err = s.Renew(t.Context(), held); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = s.Mark(t.Context(), held); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.Record(t.Context(), sent)...); err != nil {
+		t.Fatal(err)
+	}
+	return bids[0].MessageID
 }
 
 func postAndPublish(t *testing.T, s *store.Store) []message.Bid {
 	t.Helper()
 	var list []message.Submission
-	for i := range 20 {
-		list = append(list, message.Submission{IdempotencyKey: uuid.NewString()[:8+i%2], Message: &message.Message{
-			ID: uuid.Must(uuid.NewV7()), TenantID: 1, Kind: message.ChannelEmail, Lane: message.LaneNormal,
-			Head: message.Head{To: []message.Address{{Email: "b@example.com"}}},
-		}})
+	for range 20 {
+		list = append(list, mail())
+		list[len(list)-1].IdempotencyKey = uuid.NewString()
 	}
-	for _, a := range s.Accept(t.Context(), list) {
-		if a.Err != nil {
-			t.Fatal(a.Err)
-		}
-	}
+	post(t, s, list...)
 	var bids []message.Bid
 	_, _, err := s.Dispatch(t.Context(), message.LaneNormal, 128, func(_ context.Context, refs []message.Ref) []error {
 		for _, ref := range refs {

@@ -24,7 +24,7 @@ func TestPostgres(t *testing.T) {
 }
 
 // schema makes a schema for one test and returns a URL that leads to it.
-func schema(t *testing.T) string {
+func schema(t testing.TB) string {
 	t.Helper()
 	server := os.Getenv("POSTRIDER_TEST_DATABASE_URL")
 	if server == "" {

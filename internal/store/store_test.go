@@ -3,6 +3,7 @@ package store_test
 import (
 	"testing"
 
+	"github.com/google/uuid"
 	"go.uber.org/goleak"
 
 	"github.com/postrider/postrider/internal/conformance"
@@ -30,4 +31,21 @@ func open(t *testing.T, url string, process message.Process, clock *conformance.
 		t.Fatal(err)
 	}
 	return s
+}
+
+// mail is a message to one recipient.
+func mail() message.Submission {
+	return message.Submission{Message: &message.Message{
+		ID: uuid.Must(uuid.NewV7()), TenantID: message.DefaultTenant, Kind: message.ChannelEmail, Lane: message.LaneNormal,
+		Head: message.Head{To: []message.Address{{Email: "a@example.com"}}},
+	}}
+}
+
+func post(t *testing.T, s *store.Store, list ...message.Submission) {
+	t.Helper()
+	for _, a := range s.Accept(t.Context(), list) {
+		if a.Err != nil {
+			t.Fatal(a.Err)
+		}
+	}
 }
