@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -102,10 +103,15 @@ func (r *Relay) listen() {
 type round struct {
 	taken, confirmed, limit int
 	err                     error
+	refused                 error // why the first copy that was not confirmed was not
 }
 
 func (o round) full() bool    { return o.limit > 0 && o.taken == o.limit }
 func (o round) trouble() bool { return o.err != nil || o.confirmed < o.taken }
+
+// crowded: the queue has less room than Ready lets hope for. That is its window
+// being full, not a fault.
+func (o round) crowded() bool { return o.err == nil && errors.Is(o.refused, message.ErrQueueFull) }
 
 // run relays one lane: at once while there is more, when woken, and otherwise
 // by a poll that nothing depends on but lost wake-ups and scheduled mail.
@@ -115,14 +121,14 @@ func (r *Relay) run(lane message.Lane) {
 	for r.ctx.Err() == nil {
 		last = r.once(lane, last.full())
 		switch {
+		case last.limit == 0 || last.crowded(): // the broker's window is full
+			_ = pause.Jittered(r.ctx, r.cfg.Poll/10)
+			last = round{limit: r.cfg.Batch, taken: r.cfg.Batch, confirmed: r.cfg.Batch}
 		case last.trouble():
 			r.complain(lane, last)
 			_ = backoff.Wait(r.ctx)
 		case last.full():
 			backoff.Reset()
-		case last.limit == 0: // the broker's window is full
-			_ = pause.Jittered(r.ctx, r.cfg.Poll/10)
-			last = round{limit: r.cfg.Batch, taken: r.cfg.Batch, confirmed: r.cfg.Batch}
 		default:
 			backoff.Reset()
 			r.idle(lane)
@@ -145,7 +151,9 @@ func (r *Relay) once(lane message.Lane, backlog bool) round {
 		}
 	}
 	o.taken, o.confirmed, o.err = r.cfg.Store.Dispatch(r.ctx, lane, o.limit, func(ctx context.Context, refs []message.Ref) []error {
-		return r.cfg.Queue.Publish(ctx, lane, refs)
+		errs := r.cfg.Queue.Publish(ctx, lane, refs)
+		o.refused = cmp.Or(errs...)
+		return errs
 	})
 	return o
 }
@@ -165,5 +173,5 @@ func (r *Relay) complain(lane message.Lane, o round) {
 		return
 	}
 	r.cfg.Logger.Warn("not all was published; the rows stay and are tried again",
-		"lane", lane, "taken", o.taken, "confirmed", o.confirmed, "error", o.err)
+		"lane", lane, "taken", o.taken, "confirmed", o.confirmed, "error", cmp.Or(o.err, o.refused))
 }

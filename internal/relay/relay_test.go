@@ -1,7 +1,10 @@
 package relay
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -53,6 +56,24 @@ func (o *outbox) Publish(_ context.Context, _ message.Lane, refs []message.Ref) 
 	}
 	if !o.down {
 		o.copies += len(refs)
+	}
+	return errs
+}
+
+// full is an outbox's queue with room for so many copies.
+type full struct {
+	*outbox
+	room int
+}
+
+func (f full) Publish(_ context.Context, _ message.Lane, refs []message.Ref) []error {
+	errs := make([]error, len(refs))
+	for i := range errs {
+		if f.copies >= f.room {
+			errs[i] = message.ErrQueueFull
+			continue
+		}
+		f.copies++
 	}
 	return errs
 }
@@ -149,6 +170,46 @@ func TestARefusingBrokerIsNotHammered(t *testing.T) {
 		<-time.After(7 * time.Second)
 		if o.get(&o.copies) != 1 {
 			t.Error("not published within 7 s of the broker's return")
+		}
+	})
+}
+
+func TestAQueueThatIsFullIsNoTrouble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &outbox{}
+		var log bytes.Buffer
+		// A queue in memory whose room counts copies in hand too, which Ready does not.
+		r := New(Config{Store: o, Queue: full{o, 900}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		o.add(2000)
+		r.Start()
+		<-time.After(time.Minute)
+		o.set(func() { o.copies = 0 }) // all at once are taken and sent
+		<-time.After(time.Second)
+		if n := o.get(&o.copies); n < 900 {
+			t.Errorf("%d copies a second after there was room", n)
+		}
+		if err := r.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if log.Len() > 0 {
+			t.Errorf("a full queue was complained of: %s", log.String())
+		}
+	})
+}
+
+func TestTheLogSaysWhyCopiesWereNotTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &outbox{down: true}
+		var log bytes.Buffer
+		r := New(Config{Store: o, Queue: o, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		o.add(1)
+		r.Start()
+		<-time.After(time.Second)
+		if err := r.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if !strings.Contains(log.String(), "error="+message.ErrUnavailable.Error()) {
+			t.Errorf("logged: %s", log.String())
 		}
 	})
 }
