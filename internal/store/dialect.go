@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"strconv"
 	"strings"
 
 	"github.com/pressly/goose/v3"
@@ -20,6 +21,7 @@ type dialect struct {
 	epoch      string // an expression that changes when the database was restarted
 	hasTable   string // asks whether the table $1 exists
 	casts      map[kind]string
+	unnumbered bool // members of lists are bound in order
 
 	isolation sql.IsolationLevel // of reads that must see one state
 
@@ -40,11 +42,17 @@ const (
 	kindBytes
 )
 
-// param writes a placeholder. Postgres has to be told its type, since nothing
-// else in a list of values does.
-func (d *dialect) param(b *strings.Builder, k kind, ordinal string) {
+// param writes the placeholder of a member of a list. Postgres has to be told
+// its type, since nothing else in a list of values does. SQLite looks up every
+// numbered parameter among all others, so that its time would grow with the
+// square of the list: there it has no number.
+func (d *dialect) param(b *strings.Builder, k kind, ordinal int) {
+	if d.unnumbered {
+		b.WriteByte('?')
+		return
+	}
 	b.WriteByte('$')
-	b.WriteString(ordinal)
+	b.WriteString(strconv.Itoa(ordinal))
 	b.WriteString(d.casts[k])
 }
 

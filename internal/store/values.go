@@ -47,7 +47,9 @@ func bucket(n int) int {
 // with writes the table expression for the given number of rows.
 func (d *dialect) with(columns []column, fixed, rows int) string {
 	var b strings.Builder
-	b.WriteString("WITH v(")
+	b.WriteString("WITH ")
+	d.leading(&b, fixed)
+	b.WriteString("v(")
 	for i, c := range columns {
 		if i > 0 {
 			b.WriteByte(',')
@@ -62,12 +64,25 @@ func (d *dialect) with(columns []column, fixed, rows int) string {
 		for i, c := range columns {
 			b.WriteByte("(,"[min(i, 1)])
 			fixed++
-			d.param(&b, c.kind, strconv.Itoa(fixed))
+			d.param(&b, c.kind, fixed)
 		}
 		b.WriteByte(')')
 	}
 	b.WriteString(") ")
 	return b.String()
+}
+
+// leading names the fixed arguments before the members of a list that are
+// bound in order: an argument's place is that of its first mention.
+func (d *dialect) leading(b *strings.Builder, fixed int) {
+	if !d.unnumbered || fixed == 0 {
+		return
+	}
+	for n := range fixed {
+		b.WriteString([...]string{"fixed AS (SELECT ", ","}[min(n, 1)])
+		b.WriteString(ordinal(n + 1))
+	}
+	b.WriteString("),")
 }
 
 func (l list) args(rows [][]any) []any {
