@@ -2,6 +2,7 @@ package smtptest
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -92,6 +93,7 @@ func (s *session) answer(at Step, line, reply string) error {
 func (s *session) step(at Step, line, reply string) (string, error) {
 	r := s.srv.rule(s.event(at, line))
 	if r == nil {
+		s.settle(at, reply)
 		return reply, s.say(reply)
 	}
 	return s.act(r, s.event(at, line), reply)
@@ -104,26 +106,32 @@ func (s *session) act(r *Rule, e Event, reply string) (string, error) {
 	if err := s.pause(r); err != nil {
 		return "", err
 	}
+	said := cmp.Or(r.Raw, r.Reply)
 	switch r.End {
 	case Drop, Reset:
 		return "", s.cut(r.End == Reset)
 	case Silent:
+		s.settle(e.Step, said)
 		_ = s.say(r.Reply, r.Raw)
 		return "", s.silence()
 	case Keep, Hangup:
 	}
-	if r.Reply != "" {
-		reply = r.Reply
-	}
-	err := s.say(reply, r.Raw)
+	s.settle(e.Step, cmp.Or(said, reply))
+	err := s.say(cmp.Or(r.Reply, reply), r.Raw)
 	if r.End == Hangup {
 		_ = s.w.Flush()
 		err = errEnd
 	}
-	if r.Raw != "" {
-		reply = r.Raw
+	return cmp.Or(said, reply), err
+}
+
+// settle records a mail before the client can read the first byte of the
+// answer: a test that looks as soon as its client returns finds it.
+func (s *session) settle(at Step, said string) {
+	if at == Dot && s.tx != nil && said != "" {
+		s.tx.Reply = said
+		s.finish()
 	}
-	return reply, err
 }
 
 // pause waits as a rule says; what was answered before goes out first.
