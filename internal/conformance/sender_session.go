@@ -63,7 +63,7 @@ func sessionCases() []senderCase {
 			},
 		},
 		senderCase{
-			name:   "a host that takes DATA after refusing the recipient gets no mail", setup: SenderSetup{SendTimeout: 5 * time.Second},
+			name: "a host that takes DATA after refusing the recipient gets no mail", setup: SenderSetup{SendTimeout: 5 * time.Second},
 			script: smtptest.Script{Rules: []smtptest.Rule{{At: smtptest.Rcpt, Reply: "550 no", Times: 1}, {At: smtptest.Data, Reply: "354 all the same", Times: 1}}},
 			run: func(s *senderTest) {
 				s.mustFail(workTo("bad@example.com"), message.FaultPermanent, message.ReasonRejected, 550)
