@@ -46,7 +46,7 @@ func openPostgres(cfg Config, log *slog.Logger) (*handles, *dialect, error) {
 // parsePostgres reads the URL and adds our limits where it sets none.
 func parsePostgres(text string) (*pgxpool.Config, error) {
 	if !strings.HasPrefix(text, "postgres://") && !strings.HasPrefix(text, "postgresql://") {
-		return nil, errors.New("the database URL begins with neither postgres:// nor sqlite:")
+		return nil, errors.New("the database URL is neither postgres://… nor sqlite:FILE")
 	}
 	config, err := pgxpool.ParseConfig(text)
 	if err != nil { // its chain may quote the URL
