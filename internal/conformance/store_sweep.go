@@ -17,6 +17,7 @@ func sweepCases() []storeCase {
 		{"a lost copy is published again when its lane was empty", caseLostEmpty},
 		{"a lost copy is published again when it was overtaken", caseLostOvertaken},
 		{"age alone is no evidence", caseLostNever},
+		{"a clock that was set back is no evidence", caseLostClockBack},
 		{"a copy published after the lane was seen empty is not lost", caseLostAfterEmpty},
 		{"what is not with the broker is not lost", caseLostNotPublished},
 		{"expired mail is failed by the sweep", caseSweepExpired},
@@ -152,6 +153,19 @@ func caseLostNever(b *storeBench) {
 	_, err := b.store.Renew(b.Context(), nil)
 	b.check(err)
 	b.clock.Advance(100 * time.Hour)
+	equal(b, "lost", b.sweepLost(time.Time{}), 0)
+	equal(b, "dispatch", b.row(ref.Key).Dispatch, 1)
+}
+
+// What was claimed in a future that then did not come overtakes nothing.
+func caseLostClockBack(b *storeBench) {
+	b.clock.Advance(time.Hour)
+	b.claimed()
+	_, err := b.store.Renew(b.Context(), nil)
+	b.check(err)
+	b.clock.Advance(-time.Hour)
+	ref := b.posted()
+	b.clock.Advance(25 * time.Second)
 	equal(b, "lost", b.sweepLost(time.Time{}), 0)
 	equal(b, "dispatch", b.row(ref.Key).Dispatch, 1)
 }

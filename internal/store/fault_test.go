@@ -182,6 +182,36 @@ func TestAHangingRelayLosesItsRows(t *testing.T) {
 	}
 }
 
+// TestAProcessThatVanishesBlocksNobodyForLong takes the time the database gives
+// a transaction that nobody goes on with: a host that lost its power inside one
+// would else hold its rows until TCP gives up.
+func TestAProcessThatVanishesBlocksNobodyForLong(t *testing.T) {
+	t.Parallel()
+	clock := conformance.NewClock()
+	s := open(t, schema(t), message.Process{ID: uuid.New()}, clock)
+	post(t, s, mail())
+	clock.Advance(time.Minute)
+	var ref message.Ref
+	_, _, err := s.Dispatch(t.Context(), message.LaneNormal, 1, func(_ context.Context, refs []message.Ref) []error {
+		ref = refs[0]
+		return make([]error, len(refs))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := message.ClaimNothing
+	err = s.Hold(t.Context(), ref.Key, func() {
+		for started := time.Now(); state != message.ClaimTaken && time.Since(started) < 30*time.Second; {
+			if claims, err := s.Claim(t.Context(), []message.Bid{{Ref: ref}}); err == nil { // waits for its lock timeout
+				state = claims[0].State
+			}
+		}
+	})
+	if state != message.ClaimTaken || err == nil {
+		t.Fatalf("another's claim came to %v; the vanished process's commit: %v", state, err)
+	}
+}
+
 func TestADamagedMessageFailsAlone(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "postrider.db")

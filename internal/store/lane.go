@@ -44,15 +44,17 @@ func (m *marks) take() map[message.Lane]int64 {
 	return seen
 }
 
-// flushMarks writes the marks; they never go back. They are evidence for later,
-// so what could not be written is kept, and is nobody's error.
+// flushMarks writes the marks; they never go back, unless the one there lies
+// ahead of the clock, which was then set back: it would call everything
+// overtaken until its time comes. They are evidence for later, so what could not
+// be written is kept, and is nobody's error.
 func (s *Store) flushMarks(ctx context.Context) {
 	for lane, published := range s.marks.take() {
 		err := s.single(ctx, "note the newest claim of a lane", func(ctx context.Context, t *txn) error {
 			_, err := t.exec(ctx, `
 				INSERT INTO lanes (lane, claimed_mark) VALUES ($1, $2)
 				ON CONFLICT (lane) DO UPDATE SET claimed_mark=excluded.claimed_mark
-				WHERE lanes.claimed_mark<excluded.claimed_mark`, lane, published)
+				WHERE lanes.claimed_mark<excluded.claimed_mark OR lanes.claimed_mark>`+t.clock(), lane, published)
 			return err
 		})
 		if err != nil {

@@ -34,7 +34,7 @@ func (s *Store) SweepLost(ctx context.Context, lane message.Lane, emptySince tim
 // nothing was claimed yet.
 func (t *txn) overtaken(ctx context.Context, lane message.Lane) (int64, error) {
 	var mark int64
-	err := t.row(ctx, `SELECT COALESCE(MAX(claimed_mark), 0) FROM lanes WHERE lane=$1`, []any{lane}, &mark)
+	err := t.row(ctx, `SELECT COALESCE(MAX(claimed_mark), 0) FROM lanes WHERE lane=$1 AND claimed_mark<=`+t.clock(), []any{lane}, &mark)
 	return max(mark-lostAfter, 0), err
 }
 

@@ -22,6 +22,7 @@ import (
 const (
 	statementTimeout = 15 * time.Second
 	lockTimeout      = 5 * time.Second
+	idleTimeout      = 10 * time.Second // in a transaction: its process is gone or stopped, its row locks are in everybody's way
 	connectTimeout   = 5 * time.Second
 )
 
@@ -57,7 +58,8 @@ func parsePostgres(text string) (*pgxpool.Config, error) {
 	}
 	for name, value := range map[string]string{
 		"statement_timeout": millisText(statementTimeout), "lock_timeout": millisText(lockTimeout),
-		"application_name": "postrider",
+		"idle_in_transaction_session_timeout": millisText(idleTimeout),
+		"application_name":                    "postrider",
 	} {
 		if _, set := config.ConnConfig.RuntimeParams[name]; !set {
 			config.ConnConfig.RuntimeParams[name] = value
