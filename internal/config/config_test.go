@@ -153,6 +153,7 @@ func faultCases() map[string]struct{ program, name, value, problem, remedy strin
 		"password not escaped":     {"serve", "DATABASE_URL", "postgres://u:12/34@h/db", "not a URL", "%2F"},
 		"file for a producer":      {"producer", "DATABASE_URL", "sqlite:x.db", "SQLite file", "postrider serve"},
 		"file for a consumer":      {"consumer", "DATABASE_URL", "sqlite:x.db", "SQLite file", "postrider serve"},
+		"file beside a broker":     {"serve", "DATABASE_URL", "sqlite:x.db", "SQLite file", "postgres://"},
 		"no file named":            {"serve", "DATABASE_URL", "sqlite:", "names no file", "data/postrider.db"},
 		"file as a URL":            {"serve", "DATABASE_URL", "sqlite:///x.db", "not sqlite: and a path", "sqlite:data"},
 		"file in memory":           {"serve", "DATABASE_URL", "sqlite::memory:", "memory", "sqlite:data"},

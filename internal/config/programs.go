@@ -123,6 +123,7 @@ func (s *Serve) check(f *faults) {
 	s.checkPublic(f)
 	f.require("POSTRIDER_DATABASE_URL", s.Database.URL.Set(), "give postgres://user:password@host/name, or sqlite:FILE for a single machine")
 	s.RabbitMQ.check(f)
+	oneWriter(f, s.Database, s.RabbitMQ)
 	requireSMTP(f, s.SMTP)
 	s.Sending.check(f)
 	s.checkAllLanes(f, s.RabbitMQ)
@@ -133,6 +134,7 @@ func (s *Serve) check(f *faults) {
 func (d *Dev) check(f *faults) {
 	d.checkPrivate(f)
 	d.RabbitMQ.check(f)
+	oneWriter(f, d.Database, d.RabbitMQ)
 	d.Sending.check(f)
 	d.checkAllLanes(f, d.RabbitMQ)
 	checkSweep(f, d.Lease, d.SweepInterval)
@@ -156,6 +158,15 @@ func requirePostgres(f *faults, d Database) {
 
 func requireRabbitMQ(f *faults, r RabbitMQ) {
 	f.require("POSTRIDER_RABBITMQ_URL", r.URL.Set(), "give amqp://user:password@host:5672/, or run postrider serve, which needs no broker")
+}
+
+// oneWriter is for programs that may run on a file. The relay holds its
+// transaction while it publishes: on a file that is the only writer, and a slow
+// broker would keep the workers from renewing their leases.
+func oneWriter(f *faults, d Database, r RabbitMQ) {
+	if r.URL.Set() && d.URL.Engine() == SQLite {
+		f.add("POSTRIDER_RABBITMQ_URL", "is set, and the database is an SQLite file", "unset it, since a file has one process and needs no broker, or give a postgres:// URL")
+	}
 }
 
 func requireSMTP(f *faults, s SMTP) {

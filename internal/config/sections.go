@@ -44,7 +44,7 @@ func (Schema) about() (string, string) { return "Database", "" }
 
 // RabbitMQ is the broker.
 type RabbitMQ struct {
-	URL    RabbitMQURLs `secret:"true" desc:"amqp:// or amqps:// URLs of the broker's nodes, separated by commas; one after the other is tried. Without it serve and dev queue within the process; producer and consumer need it."`
+	URL    RabbitMQURLs `secret:"true" desc:"amqp:// or amqps:// URLs of the broker's nodes, separated by commas; one after the other is tried. Without it serve and dev queue within the process, as they must on an SQLite file; producer and consumer need it."`
 	Prefix string       `default:"postrider" desc:"What the names of exchange and queues begin with: 1 to 64 letters, digits, dots, dashes or underscores."`
 }
 
