@@ -24,10 +24,9 @@ type Config struct {
 	Store    Store
 	Queue    Queue
 	Logger   *slog.Logger
-	Interval time.Duration                 // between rounds; 5 s by default
-	Lanes    []message.Lane                // all by default
-	Wake     func(message.Lane)            // called when something went back to the outbox; may be nil
-	Since    func(time.Time) time.Duration // monotonic time since; time.Since by default, tests replace it
+	Interval time.Duration      // between rounds; 5 s by default
+	Lanes    []message.Lane     // all by default
+	Wake     func(message.Lane) // called when something went back to the outbox; may be nil
 }
 
 // Sweep repairs in rounds. Start it once; Stop may be called at any time and
@@ -47,7 +46,8 @@ type Sweep struct {
 // sighting is the last look at the database's clock.
 type sighting struct {
 	clock message.Clock
-	at    time.Time // monotonic
+	at    time.Time     // when it was asked for; monotonic
+	took  time.Duration // until the answer
 	ok    bool
 }
 
@@ -61,9 +61,6 @@ func New(cfg Config) *Sweep {
 	}
 	if cfg.Wake == nil {
 		cfg.Wake = func(message.Lane) {}
-	}
-	if cfg.Since == nil {
-		cfg.Since = time.Since
 	}
 	s := &Sweep{cfg: cfg, log: cfg.Logger, looks: map[message.Lane][]time.Time{}}
 	if s.log == nil {
@@ -99,13 +96,14 @@ func (s *Sweep) Stop(ctx context.Context) error {
 // Round does everything once. It must not run beside itself; beside the rounds
 // of other processes it may.
 func (s *Sweep) Round(ctx context.Context) {
+	asked := time.Now()
 	clock, err := s.cfg.Store.Clock(ctx)
 	if err != nil {
 		s.seen.ok = false
 		s.complain(ctx, "read the database's clock", err)
 		return
 	}
-	s.judgeClock(clock)
+	s.judgeClock(clock, asked)
 	if !clock.Now.Before(s.quiet) {
 		s.leases(ctx)
 	}
@@ -121,12 +119,13 @@ func (s *Sweep) Round(ctx context.Context) {
 
 // judgeClock starts a time of grace when leases may have ended without their
 // holders' fault: the database was away, or its clock stepped. The holders
-// renew within it.
-func (s *Sweep) judgeClock(clock message.Clock) {
+// renew within it. When a busy database answers late, nobody knows at which
+// moment it read its clock: that much is no step.
+func (s *Sweep) judgeClock(clock message.Clock, asked time.Time) {
 	last := s.seen
-	s.seen = sighting{clock: clock, at: time.Now(), ok: true}
-	drift := clock.Now.Sub(last.clock.Now) - s.cfg.Since(last.at)
-	if last.ok && clock.Epoch == last.clock.Epoch && drift.Abs() < clockStep {
+	s.seen = sighting{clock: clock, at: asked, took: time.Since(asked), ok: true}
+	drift := clock.Now.Sub(last.clock.Now) - asked.Sub(last.at)
+	if last.ok && clock.Epoch == last.clock.Epoch && drift.Abs() < clockStep+last.took+s.seen.took {
 		return
 	}
 	s.quiet = clock.Now.Add(grace)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/postrider/postrider/internal/message"
@@ -13,14 +14,17 @@ import (
 type scene struct {
 	clock    message.Clock
 	away     error
-	mono     time.Duration // since the last look
+	slow     time.Duration // until the clock answers
 	ready    int
 	blind    error
 	leases   int
 	lostArgs []time.Time
 }
 
-func (s *scene) Clock(context.Context) (message.Clock, error) { return s.clock, s.away }
+func (s *scene) Clock(context.Context) (message.Clock, error) {
+	s.pass(s.slow)
+	return s.clock, s.away
+}
 
 func (s *scene) SweepLeases(context.Context, int, time.Duration) (message.Swept, error) {
 	s.leases++
@@ -38,18 +42,20 @@ func (s *scene) Ready(context.Context, message.Lane) (int, error) { return s.rea
 
 func newScene() (*scene, *Sweep) {
 	s := &scene{clock: message.Clock{Now: time.UnixMilli(1_800_000_000_000), Epoch: "1"}}
-	return s, New(Config{
-		Store: s, Queue: s, Lanes: []message.Lane{message.LaneNormal},
-		Since: func(time.Time) time.Duration { return s.mono },
-	})
+	return s, New(Config{Store: s, Queue: s, Lanes: []message.Lane{message.LaneNormal}})
 }
 
-// pass moves the database's clock and the monotonic one alike.
-func (s *scene) pass(d time.Duration) { s.clock.Now, s.mono = s.clock.Now.Add(d), d }
+// pass moves the database's clock and this host's alike.
+func (s *scene) pass(d time.Duration) {
+	<-time.After(d) // virtual
+	s.clock.Now = s.clock.Now.Add(d)
+}
 
 func (s *scene) lastLost() time.Time { return s.lostArgs[len(s.lostArgs)-1] }
 
-func TestLeasesAreJudgedOnlyOnAQuietClock(t *testing.T) {
+func TestLeasesAreJudgedOnlyOnAQuietClock(t *testing.T) { synctest.Test(t, leasesOnAQuietClock) }
+
+func leasesOnAQuietClock(t *testing.T) {
 	s, sweep := newScene()
 	judged := func() bool {
 		before := s.leases
@@ -73,6 +79,8 @@ func TestLeasesAreJudgedOnlyOnAQuietClock(t *testing.T) {
 		{"the database is away", func() { s.pass(5 * time.Second); s.away = message.ErrUnavailable }, false},
 		{"it is back", func() { s.pass(5 * time.Second); s.away = nil }, false},
 		{"11 s after it is back", func() { s.pass(11 * time.Second) }, true},
+		{"the database is busy and answers late", func() { s.pass(5 * time.Second); s.slow = 3 * time.Second }, true},
+		{"it is quick again", func() { s.pass(5 * time.Second); s.slow = 0 }, true},
 	}
 	for _, step := range steps {
 		step.apply()
@@ -82,7 +90,9 @@ func TestLeasesAreJudgedOnlyOnAQuietClock(t *testing.T) {
 	}
 }
 
-func TestLostCopiesNeedTwoLooksAtAnEmptyLane(t *testing.T) {
+func TestLostCopiesNeedTwoLooksAtAnEmptyLane(t *testing.T) { synctest.Test(t, lostCopiesNeedTwoLooks) }
+
+func lostCopiesNeedTwoLooks(t *testing.T) {
 	s, sweep := newScene()
 	round := func() time.Time { sweep.Round(context.Background()); return s.lastLost() }
 	if got := round(); !got.IsZero() {
