@@ -57,7 +57,7 @@ func (s *Service) Stop(ctx context.Context) error { return s.group.Stop(ctx) }
 func (s *Service) Accept(ctx context.Context, tenant int64, draft *message.Draft, key string, hash [32]byte) (message.Acceptance, error) {
 	m, err := s.limits.Validate(draft, s.now())
 	if err != nil {
-		return message.Acceptance{}, err
+		return s.replay(ctx, tenant, key, hash, err)
 	}
 	m.ID, m.TenantID = message.NewID(), tenant
 	a, err := s.submit(ctx, message.Submission{Message: m, IdempotencyKey: key, Hash: hash})
@@ -68,6 +68,23 @@ func (s *Service) Accept(ctx context.Context, tenant int64, draft *message.Draft
 		return message.Acceptance{}, fmt.Errorf("accept: %w", err)
 	}
 	return a, nil
+}
+
+// replay is for a request that is refused now: what was right when it was
+// accepted, such as an expires_at, may be past when its answer was lost and it
+// is repeated.
+func (s *Service) replay(ctx context.Context, tenant int64, key string, hash [32]byte, refusal error) (message.Acceptance, error) {
+	if key == "" {
+		return message.Acceptance{}, refusal
+	}
+	answer, found, err := s.store.Replay(ctx, tenant, key, hash)
+	switch {
+	case err != nil:
+		return message.Acceptance{}, fmt.Errorf("accept: %w", err)
+	case !found:
+		return message.Acceptance{}, refusal
+	}
+	return answer, nil
 }
 
 func (s *Service) submit(ctx context.Context, sub message.Submission) (message.Acceptance, error) {

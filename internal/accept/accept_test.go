@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/uuid"
 	"go.uber.org/goleak"
 
 	"github.com/postrider/postrider/internal/accept"
@@ -23,6 +24,11 @@ type storeFunc func(context.Context, []message.Submission) []message.Acceptance
 
 func (f storeFunc) Accept(ctx context.Context, subs []message.Submission) []message.Acceptance {
 	return f(ctx, subs)
+}
+
+// Replay knows one request: the key "known" with the hash {7}.
+func (f storeFunc) Replay(_ context.Context, _ int64, key string, hash [32]byte) (message.Acceptance, bool, error) {
+	return message.Acceptance{ID: uuid.Max, Replayed: true}, key == "known" && hash == [32]byte{7}, nil
 }
 
 func commitAll(_ context.Context, subs []message.Submission) []message.Acceptance {
@@ -132,6 +138,21 @@ func TestABadDraftReachesNoStore(t *testing.T) {
 	var refused *message.Error
 	if !errors.As(err, &refused) || len(refused.Fields) != 2 {
 		t.Errorf("error %v, want both faults", err)
+	}
+}
+
+func TestARepetitionIsAnsweredThoughItsTimeIsOver(t *testing.T) {
+	s := start(t, commitAll, &wakes{})
+	late := draft()
+	late.ExpiresAt = time.Now().Add(-time.Minute).Format(time.RFC3339)
+	if a, err := s.Accept(t.Context(), 1, late, "known", [32]byte{7}); err != nil || a.ID != uuid.Max || !a.Replayed {
+		t.Errorf("the same request again: %+v %v", a, err)
+	}
+	var refused *message.Error
+	for key, hash := range map[string][32]byte{"known": {8}, "new": {7}, "": {7}} {
+		if _, err := s.Accept(t.Context(), 1, late, key, hash); !errors.As(err, &refused) {
+			t.Errorf("key %q, hash %d: %v, want the refusal", key, hash[0], err)
+		}
 	}
 }
 

@@ -19,6 +19,10 @@ import (
 // second waits for the first. A lost reply of the commit is
 // message.ErrUnavailable: the caller repeats with the same key. Safe for
 // concurrent use.
+//
+// Replay answers what an earlier request with this key and hash came to; found
+// is false where there was none, or another request stands under the key.
 type Store interface {
 	Accept(ctx context.Context, submissions []message.Submission) []message.Acceptance
+	Replay(ctx context.Context, tenant int64, key string, hash [32]byte) (answer message.Acceptance, found bool, err error)
 }

@@ -18,6 +18,7 @@ func acceptCases() []storeCase {
 		{"a message reads back as it was posted", caseReadsBack},
 		{"the same key and request answers the first message", caseReplay},
 		{"the same key and another request is refused", caseConflict},
+		{"what a key came to can be asked without taking it", caseAskReplay},
 		{"one key twice in one call", caseTwiceInOneCall},
 		{"an expired key is taken anew", caseExpiredKey},
 		{"keys belong to tenants", caseKeysOfTenants},
@@ -44,6 +45,29 @@ func caseAccept(b *storeBench) {
 	}
 	equal(b, "role", view.Deliveries[3].Role, message.RoleBcc)
 	equal(b, "outbox", b.outbox(), 4)
+}
+
+func caseAskReplay(b *storeBench) {
+	ask := func(tenant int64, key string, hash byte) (message.Acceptance, bool) {
+		a, found, err := b.store.Replay(b.Context(), tenant, key, [32]byte{hash})
+		b.check(err)
+		return a, found
+	}
+	_, found := ask(message.DefaultTenant, "order", 1)
+	equal(b, "before the first request", found, false)
+	s := draft(1)
+	s.IdempotencyKey, s.Hash = "order", [32]byte{1}
+	b.check(b.store.Accept(b.Context(), []message.Submission{s})[0].Err)
+	a, found := ask(message.DefaultTenant, "order", 1)
+	equal(b, "found", found && a.Replayed, true)
+	equal(b, "id", a.ID, s.Message.ID)
+	_, found = ask(message.DefaultTenant, "order", 2)
+	equal(b, "another request", found, false)
+	_, found = ask(message.DefaultTenant+1, "order", 1)
+	equal(b, "another tenant", found, false)
+	b.clock.Advance(25 * time.Hour)
+	_, found = ask(message.DefaultTenant, "order", 1)
+	equal(b, "a day later", found, false)
 }
 
 func caseReadsBack(b *storeBench) {

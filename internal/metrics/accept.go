@@ -46,6 +46,11 @@ func (s acceptStore) Accept(ctx context.Context, subs []message.Submission) []me
 	return answers
 }
 
+// Replay implements accept.Store. It is not counted: its lane is not known.
+func (s acceptStore) Replay(ctx context.Context, tenant int64, key string, hash [32]byte) (message.Acceptance, bool, error) {
+	return s.next.Replay(ctx, tenant, key, hash)
+}
+
 func acceptCause(err error) string {
 	var refused *message.Error
 	switch {

@@ -34,6 +34,9 @@ type ports struct {
 func (p *ports) Accept(context.Context, []message.Submission) []message.Acceptance {
 	return p.acceptances
 }
+func (p *ports) Replay(context.Context, int64, string, [32]byte) (message.Acceptance, bool, error) {
+	return message.Acceptance{}, false, nil
+}
 func (p *ports) Publish(context.Context, message.Lane, []message.Ref) []error { return p.published }
 func (p *ports) Ready(context.Context, message.Lane) (int, error)             { return p.count, nil }
 func (p *ports) Claim(context.Context, []message.Bid) ([]message.Claim, error) {

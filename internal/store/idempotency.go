@@ -152,6 +152,21 @@ func (t *txn) knownKeys(ctx context.Context, leaders map[idempotent]accepting, t
 	return known, err
 }
 
+// Replay answers what the first request under the key came to, if it was the
+// same one. It takes no key.
+func (s *Store) Replay(ctx context.Context, tenant int64, key string, hash [32]byte) (answer message.Acceptance, found bool, err error) {
+	err = s.read(ctx, "look for the first request of a key", func(ctx context.Context, t *txn) error {
+		return t.rows(ctx, `
+			SELECT tenant_id, key, hash, message_id, response FROM idempotency
+			WHERE tenant_id=$1 AND key=$2 AND expires_at>`+t.clock(), []any{tenant, key}, func(rows *sql.Rows) error {
+			f, err := scanFirst(rows, &idempotent{})
+			answer, found = f.answer, f.hash == hash
+			return err
+		})
+	})
+	return answer, found && err == nil, err
+}
+
 func scanFirst(rows *sql.Rows, id *idempotent) (first, error) {
 	var hash []byte
 	var response string
