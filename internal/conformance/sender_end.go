@@ -3,6 +3,8 @@ package conformance
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/postrider/postrider/internal/message"
@@ -11,9 +13,9 @@ import (
 
 // endCases are about the moment of no return: mark and the final dot.
 func endCases() []senderCase {
-	return append(cancelCases(),
-		senderCase{name: "mark runs after the last byte of the content and before the dot", run: markBeforeDot},
-		senderCase{
+	return slices.Concat(cancelCases(), earlyLeaveCases(), []senderCase{
+		{name: "mark runs after the last byte of the content and before the dot", run: markBeforeDot},
+		{
 			name: "a refused mark leaves the mail unsent",
 			run: func(s *senderTest) {
 				_, err := s.sender.Send(s.ctx, workTo("a@example.com"), func(context.Context) error { return message.ErrMarkRefused })
@@ -30,7 +32,7 @@ func endCases() []senderCase {
 				s.mustSend(workTo("a@example.com"))
 			},
 		},
-		senderCase{
+		{
 			name: "a mark that fails is told apart from one refused",
 			run: func(s *senderTest) {
 				_, err := s.sender.Send(s.ctx, workTo("a@example.com"), func(context.Context) error { return message.ErrUnavailable })
@@ -40,7 +42,7 @@ func endCases() []senderCase {
 				}
 			},
 		},
-		senderCase{
+		{
 			name: "silence after the dot is unknown", setup: SenderSetup{ReplyTimeout: 100 * time.Millisecond},
 			script: smtptest.Script{Rules: []smtptest.Rule{{At: smtptest.Dot, End: smtptest.Silent, Times: 1}}},
 			run: func(s *senderTest) {
@@ -48,7 +50,7 @@ func endCases() []senderCase {
 				s.mustSend(workTo("b@example.com"))
 			},
 		},
-		senderCase{
+		{
 			name:   "a reply that is late counts",
 			script: smtptest.Script{Rules: []smtptest.Rule{{At: smtptest.Dot, Delay: 200 * time.Millisecond}}},
 			run: func(s *senderTest) {
@@ -56,7 +58,7 @@ func endCases() []senderCase {
 				s.mails(1)
 			},
 		},
-		senderCase{
+		{
 			name:   "a context that ends after the mark makes the outcome unknown",
 			script: smtptest.Script{Rules: []smtptest.Rule{{At: smtptest.Dot, End: smtptest.Silent, Times: 1}}},
 			run: func(s *senderTest) {
@@ -73,20 +75,8 @@ func endCases() []senderCase {
 				s.mustSend(workTo("b@example.com"))
 			},
 		},
-		senderCase{
-			name:   "a connection reset before the dot could be written is temporary",
-			script: smtptest.Script{Rules: []smtptest.Rule{{At: smtptest.Body, After: 1, End: smtptest.Reset, Times: 1}}},
-			run: func(s *senderTest) {
-				_, err := s.sender.Send(s.ctx, workTo("a@example.com"), func(context.Context) error {
-					s.await(func(st smtptest.Stats) bool { return st.Fired[0] == 1 && st.Open == 0 })
-					return nil
-				})
-				s.isFault(err, message.FaultTemporary, message.ReasonNone, 0)
-				s.mustSend(workTo("b@example.com"))
-			},
-		},
 		breakWithinContent(smtptest.Drop), breakWithinContent(smtptest.Reset),
-		senderCase{
+		{
 			name: "a host that closes within the content and says why is believed",
 			script: smtptest.Script{Rules: []smtptest.Rule{{
 				At: smtptest.Body, After: 1 << 20, Reply: "552 5.3.4 too large", End: smtptest.Hangup, Times: 1,
@@ -100,7 +90,7 @@ func endCases() []senderCase {
 				s.mails(0)
 			},
 		},
-	)
+	})
 }
 
 func breakWithinContent(end smtptest.End) senderCase {
@@ -117,6 +107,51 @@ func breakWithinContent(end smtptest.End) senderCase {
 			s.mails(1)
 		},
 	}
+}
+
+// earlyLeaveCases are hosts that do not wait for the end of a mark: no dot was
+// written to them, so nothing about the mail is unknown.
+func earlyLeaveCases() []senderCase {
+	var cases []senderCase
+	for name, leave := range map[string]smtptest.Rule{
+		"closes":              {End: smtptest.Drop},
+		"resets":              {End: smtptest.Reset},
+		"says 421 and closes": {End: smtptest.Hangup, Reply: "421 4.4.2 timeout exceeded"},
+	} {
+		leave.At, leave.After, leave.Times = smtptest.Body, 1, 1
+		for tlsParam, mode := range map[string]smtptest.TLSMode{
+			"none": smtptest.Plain, "required": smtptest.OfferTLS, "implicit": smtptest.ImplicitTLS,
+		} {
+			cases = append(cases, senderCase{
+				name:     fmt.Sprintf("a host that %s during the mark, tls=%s, gets no dot", name, tlsParam),
+				tlsParam: tlsParam, script: smtptest.Script{TLS: mode, Rules: []smtptest.Rule{leave}},
+				run: func(s *senderTest) { leftDuringMark(s, leave.Reply) },
+			})
+		}
+	}
+	return append(cases, senderCase{
+		name:   "a yes that comes before the dot is not believed",
+		script: smtptest.Script{Rules: []smtptest.Rule{{At: smtptest.Data, Raw: "354 go ahead\r\n250 2.0.0 ok\r\n", Times: 1}}},
+		run: func(s *senderTest) {
+			s.mustFail(workTo("a@example.com"), message.FaultTemporary, message.ReasonNone, 0)
+			s.mustSend(workTo("b@example.com"))
+			s.mails(1)
+		},
+	})
+}
+
+func leftDuringMark(s *senderTest, said string) {
+	code := 0
+	if said != "" {
+		code = 421
+	}
+	_, err := s.sender.Send(s.ctx, workTo("a@example.com"), func(context.Context) error {
+		s.await(func(st smtptest.Stats) bool { return st.Fired[0] == 1 && st.Open == 0 })
+		return nil
+	})
+	s.isFault(err, message.FaultTemporary, message.ReasonNone, code)
+	s.mustSend(workTo("b@example.com"))
+	s.mails(1)
 }
 
 // markBeforeDot looks at the wire while mark runs: all of the content is there,

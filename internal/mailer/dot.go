@@ -2,6 +2,8 @@ package mailer
 
 import (
 	"context"
+	"errors"
+	"os"
 	"strings"
 	"time"
 
@@ -20,7 +22,7 @@ func (m *Mailer) finish(ctx context.Context, s *session) (message.Receipt, error
 		s.drop()
 		return message.Receipt{}, m.broken(context.WithoutCancel(ctx), at, err)
 	}
-	taken := r.class() == 2
+	taken := at == stageDot && r.class() == 2
 	s.dirty = !taken
 	if r.cut || r.code == 421 || !taken && r.class() != 4 && r.class() != 5 {
 		s.drop()
@@ -28,15 +30,18 @@ func (m *Mailer) finish(ctx context.Context, s *session) (message.Receipt, error
 		m.keep(s)
 	}
 	if !taken {
-		return message.Receipt{}, m.refused(stageDot, r)
+		return message.Receipt{}, m.refused(at, r)
 	}
 	text := m.words(r.text)
 	return message.Receipt{RelayHost: m.host.addr, Code: r.code, Enhanced: r.enhanced, Text: text, RemoteID: remoteID(text)}, nil
 }
 
 // dot writes the final dot and reads the reply. While no byte of the dot has
-// left this host, an error still belongs to the content.
+// left this host, an error or a refusal still belongs to the content.
 func (s *session) dot(patience time.Duration) (at stage, r reply, err error) {
+	if r, err = s.early(); err != nil || r.code != 0 {
+		return stageContent, r, err
+	}
 	_ = s.conn.SetDeadline(time.Now().Add(patience)) // a connection closed meanwhile fails at its next use
 	before := s.conn.written.Load()
 	if err = s.write(".\r\n"); err == nil {
@@ -49,6 +54,30 @@ func (s *session) dot(patience time.Duration) (at stage, r reply, err error) {
 		r, err = readReply(s.reader())
 	}
 	return stageDot, r, err
+}
+
+// early is what the host has said, or that it has gone, while the mark waited: a
+// database that is away keeps a session in the midst of a mail for longer than
+// hosts wait. A dot written then goes into the void without an error, and the
+// mail would count as possibly sent.
+func (s *session) early() (farewell reply, err error) {
+	_ = s.conn.SetReadDeadline(time.Now().Add(lastWords))
+	if s.reader().Buffered() == 0 && !s.conn.readable() {
+		return reply{}, nil
+	}
+	_, err = s.reader().Peek(1)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return reply{}, nil // TLS may speak for itself
+	}
+	if err != nil {
+		return reply{}, err
+	}
+	r, err := readReply(s.reader())
+	if err == nil && r.class() != 4 && r.class() != 5 {
+		err = errOutOfStep // and would be taken for the reply to the dot
+	}
+	r.cut = true
+	return r, err
 }
 
 // remoteID finds the relay host's own name for the mail in the words of
