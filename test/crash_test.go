@@ -1,7 +1,9 @@
 package test
 
 import (
+	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/postrider/postrider/internal/message"
@@ -99,6 +101,26 @@ func TestAConsumerKilledAfterTheFinalDotHolds(t *testing.T) {
 			s.Errorf("%d copies under hold", n)
 		}
 	})
+}
+
+// A stopped process keeps its connections and is not dead: its lease ends, another
+// sends, and when it wakes up in the midst of its own send its mark is refused.
+func TestAStalledConsumerIsTakenOverAndSendsNothing(t *testing.T) {
+	t.Parallel()
+	var f fuse
+	rule := smtptest.Rule{At: smtptest.Data, Do: f.blow}
+	s := newStack(t, distributed, setting{script: smtptest.Script{Rules: []smtptest.Rule{rule}}, consumers: 1})
+	stalled := s.workers[0]
+	f.set(func() { stalled.signal(syscall.SIGSTOP) })
+	id := s.post(mail("ann@example.com"))
+	if err := s.relay.AwaitStep(t.Context(), smtptest.Data, 1); err != nil {
+		t.Fatal(err)
+	}
+	s.startConsumer()
+	sentOnce(s, id)
+	stalled.signal(syscall.SIGCONT)
+	s.eventually("the stalled one has broken off", func() bool { return strings.Contains(stalled.out.String(), "broke off") })
+	sentOnce(s, id)
 }
 
 func TestAcceptedMailSurvivesAKilledProducer(t *testing.T) {

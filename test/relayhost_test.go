@@ -8,13 +8,24 @@ import (
 	"github.com/postrider/postrider/internal/smtptest"
 )
 
-func TestADropAfterTheFinalDotIsResentAtMostThreeTimes(t *testing.T) {
+func TestADropAfterTheFinalDotIsResent(t *testing.T) {
 	drop := smtptest.Rule{At: smtptest.Dot, Times: 1, End: smtptest.Drop}
 	inBothModes(t, setting{script: smtptest.Script{Rules: []smtptest.Rule{drop}}}, func(s *stack) {
 		id := s.post(mail("ann@example.com"))
 		e := s.await(id, message.StatusSent)
 		if len(e.Attempts) != 2 || e.Attempts[0].Outcome != message.OutcomeUnknown {
 			s.Errorf("the history says %+v", e.Attempts)
+		}
+	})
+}
+
+func TestAMailOfUnknownOutcomeGoesOutThreeTimesAtMost(t *testing.T) {
+	drop := smtptest.Rule{At: smtptest.Dot, End: smtptest.Drop}
+	inBothModes(t, setting{script: smtptest.Script{Rules: []smtptest.Rule{drop}}}, func(s *stack) {
+		id := s.post(mail("ann@example.com"))
+		e := s.await(id, message.StatusUnknown) // after waits of 10 and 30 s
+		if n := s.relay.Stats().Steps[smtptest.Dot]; n != message.MaxUnknownOutcomes || !e.PossiblySent {
+			s.Errorf("%d final dots; possibly sent: %v", n, e.PossiblySent)
 		}
 	})
 }
