@@ -31,8 +31,9 @@ func (t *Transaction) Accepted() bool { return t.Dot && strings.HasPrefix(t.Repl
 
 // Stats counts what a server has seen.
 type Stats struct {
-	Sessions int
+	Sessions int // but for those refused
 	Open     int // sessions not yet ended
+	Refused  int // sessions beyond Script.MaxSessions
 	Steps    map[Step]int
 	Accepted int
 	Fired    map[int]int // how often each rule acted, by its index in the script

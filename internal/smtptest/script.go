@@ -56,6 +56,11 @@ type Script struct {
 	Listen string // default 127.0.0.1:0
 	Rules  []Rule // the first that applies to a step acts there
 
+	// MaxSessions is how many sessions may be open at a time; 0: any number. One
+	// more is told 421 where the greeting would be, and closed; rules at CONNECT
+	// do not see it.
+	MaxSessions int
+
 	// Extensions are the lines of the EHLO reply; nil means PIPELINING,
 	// 8BITMIME and ENHANCEDSTATUSCODES. STARTTLS and AUTH are added as fits.
 	Extensions []string

@@ -17,13 +17,14 @@ type Server struct {
 	sessions sync.WaitGroup
 	closing  chan struct{}
 
-	mu      sync.Mutex
-	conns   map[net.Conn]bool
-	used    []int // by rule: how often it applied
-	stats   Stats
-	done    []Transaction
-	changed chan struct{} // closed on the next change; nil while nobody waits
-	closed  bool
+	mu       sync.Mutex
+	conns    map[net.Conn]bool
+	admitted int   // sessions that count against Script.MaxSessions
+	used     []int // by rule: how often it applied
+	stats    Stats
+	done     []Transaction
+	changed  chan struct{} // closed on the next change; nil while nobody waits
+	closed   bool
 }
 
 // T is what New needs of a testing.TB.
@@ -131,18 +132,41 @@ func (s *Server) enter(c net.Conn) bool {
 		return false
 	}
 	s.conns[c] = true
+	if most := s.script.MaxSessions; most > 0 && s.admitted == most {
+		s.sessions.Go(func() { s.refuse(c) })
+		return true
+	}
+	s.admitted++
 	s.stats.Sessions++
 	s.stats.Open++
 	n := s.stats.Sessions
-	s.sessions.Go(func() {
-		newSession(s, c, n).run()
-		_ = c.Close()
-		s.mu.Lock()
-		delete(s.conns, c)
-		s.mu.Unlock()
-		s.note(func(st *Stats) { st.Open-- })
-	})
+	s.sessions.Go(func() { s.serve(c, n) })
 	return true
+}
+
+// serve makes room for another session before the client can know that this one
+// has ended, as hosts do that count their clients' sessions.
+func (s *Server) serve(c net.Conn, n int) {
+	newSession(s, c, n).run()
+	s.mu.Lock()
+	s.admitted--
+	s.mu.Unlock()
+	s.forget(c)
+	s.note(func(st *Stats) { st.Open-- })
+}
+
+// refuse turns a client away that has too many sessions.
+func (s *Server) refuse(c net.Conn) {
+	newSession(s, c, 0).turnAway()
+	s.forget(c)
+	s.note(func(st *Stats) { st.Refused++ })
+}
+
+func (s *Server) forget(c net.Conn) {
+	_ = c.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
 }
 
 // rule finds the rule that acts on an event, and counts the event.

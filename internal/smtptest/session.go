@@ -57,6 +57,15 @@ func (s *session) run() {
 	}
 }
 
+// turnAway says that there are too many sessions.
+func (s *session) turnAway() {
+	if s.srv.script.TLS == ImplicitTLS && s.handshake() != nil {
+		return
+	}
+	_ = s.say("421 4.7.0 too many sessions")
+	_ = s.w.Flush()
+}
+
 // end records a transaction that was cut short.
 func (s *session) end() {
 	_ = s.w.Flush()

@@ -102,6 +102,30 @@ func TestNotesASloppyClient(t *testing.T) {
 	}
 }
 
+func TestOneSessionTooManyIsTurnedAway(t *testing.T) {
+	srv := smtptest.New(t, smtptest.Script{MaxSessions: 1})
+	first, err := smtp.Dial(srv.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = first.Close() }()
+	if _, err := smtp.Dial(srv.Addr()); err == nil || !strings.HasPrefix(err.Error(), "421") {
+		t.Errorf("the second: %v", err)
+	}
+	if err := first.Quit(); err != nil {
+		t.Fatal(err)
+	}
+	if err := srv.Await(t.Context(), func(st smtptest.Stats) bool { return st.Open == 0 && st.Refused == 1 }); err != nil {
+		t.Fatal(err)
+	}
+	if err := send(t, srv, "a@example.com", "x"); err != nil {
+		t.Errorf("after the first: %v", err)
+	}
+	if st := srv.Stats(); st.Sessions != 2 {
+		t.Errorf("counts %+v", st)
+	}
+}
+
 func TestCloseEndsSilentAndWaitingSessions(t *testing.T) {
 	srv, err := smtptest.Start(smtptest.Script{Rules: []smtptest.Rule{
 		{At: smtptest.Mail, Times: 1, End: smtptest.Silent}, {At: smtptest.Mail, Wait: make(chan struct{})},
