@@ -1,12 +1,10 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -169,7 +167,7 @@ func (a *assembly) sendOut(context.Context) error {
 		return nil
 	}
 	m, err := mailer.New(mailer.Config{
-		URL: a.relayHost(), HelloName: string(a.sending.HelloName), SendTimeout: a.sending.SendTimeout,
+		URL: a.relayHost().Reveal(), HelloName: string(a.sending.HelloName), SendTimeout: a.sending.SendTimeout,
 		ReplyTimeout: a.sending.ReplyTimeout, MaxIdle: a.sending.Consumers.Total(), Logger: a.log,
 	})
 	if err != nil {
@@ -190,12 +188,11 @@ func (a *assembly) sendOut(context.Context) error {
 
 // relayHost is the server that takes the mail: the inbox where no other is
 // configured.
-func (a *assembly) relayHost() string {
+func (a *assembly) relayHost() config.SMTPURL {
 	if a.smtp.URL.Set() {
-		return a.smtp.URL.Reveal()
+		return a.smtp.URL
 	}
-	host, port, _ := net.SplitHostPort(a.plan.inbox.SMTPListen.String()) // checked when it was read
-	return "smtp://" + net.JoinHostPort(cmp.Or(host, "127.0.0.1"), port) + "?tls=none"
+	return config.Plain(a.plan.inbox.SMTPListen)
 }
 
 // takeIn makes the relay, the sweep and the use case of accepting.

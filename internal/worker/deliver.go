@@ -111,7 +111,6 @@ func (w *Worker) mark(ctx context.Context, h *holding) error {
 		case !ok:
 			return message.ErrMarkRefused
 		case time.Since(asked) < w.cfg.Lease*3/4:
-			h.marked.Store(true)
 			return nil
 		}
 	}

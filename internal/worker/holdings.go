@@ -16,7 +16,6 @@ type holding struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	asked  atomic.Bool // a mark was asked for: it may stand even if the answer was lost
-	marked atomic.Bool
 }
 
 func (h *holding) lost() bool    { return errors.Is(context.Cause(h.ctx), errClaimLost) }

@@ -115,9 +115,6 @@ func (w *Worker) Stop(ctx context.Context) error {
 	}
 }
 
-// InFlight is the number of deliveries in hand.
-func (w *Worker) InFlight() int { return w.held.len() }
-
 // RelayHost is nil while the relay host takes mail, else why it does not.
 func (w *Worker) RelayHost() error { return w.gate.reason() }
 
