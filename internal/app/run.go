@@ -3,8 +3,10 @@ package app
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -52,25 +54,86 @@ func Run(ctx context.Context, a *App, grace time.Duration, ready func()) error {
 func Logger(cfg config.Log) *slog.Logger {
 	tty := isatty.IsTerminal(os.Stderr.Fd())
 	if cfg.Format == "text" || cfg.Format == "auto" && tty {
-		return slog.New(tint.NewTextHandler(os.Stderr, &tint.Options{Level: cfg.Minimum(), TimeFormat: time.TimeOnly, NoColor: !tty}))
+		return slog.New(forPeople(os.Stderr, cfg.Minimum(), tty))
 	}
-	return slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: cfg.Minimum(), ReplaceAttr: readableDurations}))
+	return slog.New(forMachines(os.Stderr, cfg.Minimum()))
 }
 
-// readableDurations writes 21.8ms where JSON would have a bare number whose
-// unit nobody could know.
-func readableDurations(_ []string, a slog.Attr) slog.Attr {
-	if a.Value.Kind() == slog.KindDuration {
+func forPeople(w io.Writer, level slog.Level, color bool) slog.Handler {
+	return tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !color, ReplaceAttr: calm})
+}
+
+func forMachines(w io.Writer, level slog.Level) slog.Handler {
+	return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: complete})
+}
+
+// announce prints the effective configuration, without secrets.
+func announce(log *slog.Logger, b Build, list []config.Setting) {
+	log.Info("starting", "program", b.Program, "version", b.Version, "config", effective(list))
+}
+
+// effective settings are logged whole for machines. People see those that
+// somebody gave: two dozen defaults would hide them.
+type effective []config.Setting
+
+func (list effective) whole() slog.Value {
+	var all []slog.Attr
+	for _, s := range list {
+		all = append(all, slog.String(s.Name, s.Value))
+	}
+	return slog.GroupValue(all...)
+}
+
+func (list effective) given() slog.Value {
+	var some []slog.Attr
+	for _, s := range list {
+		if s.Source != "default" && s.Source != "not set" {
+			some = append(some, slog.String(s.Name, s.Value))
+		}
+	}
+	return slog.GroupValue(some...)
+}
+
+// complete writes 21.8ms where JSON would have a bare number whose unit nobody
+// could know.
+func complete(_ []string, a slog.Attr) slog.Attr {
+	if list, ok := a.Value.Any().(effective); ok {
+		a.Value = list.whole()
+	} else if a.Value.Kind() == slog.KindDuration {
 		a.Value = slog.StringValue(a.Value.Duration().String())
 	}
 	return a
 }
 
-// announce prints the effective configuration, without secrets.
-func announce(log *slog.Logger, b Build, settings []config.Setting) {
-	values := make([]any, 0, len(settings))
-	for _, s := range settings {
-		values = append(values, slog.String(s.Name, s.Value))
+// calm leaves out what a person does not read, and what would steer a terminal:
+// paths and replies are written by strangers, and tint writes an escape out
+// where it colors.
+func calm(_ []string, a slog.Attr) slog.Attr {
+	switch v := a.Value.Any().(type) {
+	case effective:
+		return slog.Attr{Value: v.given()} // without a key, its members stand for themselves
+	case time.Duration:
+		a.Value = slog.StringValue(short(v).String())
+	case string:
+		a.Value = slog.StringValue(harmless(v))
+	case error:
+		a.Value = slog.StringValue(harmless(v.Error()))
 	}
-	log.Info("starting", "program", b.Program, "version", b.Version, slog.Group("config", values...))
+	return a
+}
+
+// short rounds to what a person reads of a duration: 893µs, 6.57ms, 21.8s.
+func short(d time.Duration) time.Duration {
+	for unit := time.Second; unit >= time.Microsecond; unit /= 1000 {
+		if d.Abs() >= unit {
+			return d.Round(unit / 100)
+		}
+	}
+	return d
+}
+
+// harmless has no escape in it, neither the sign nor the four letters that tint
+// turns into one.
+func harmless(s string) string {
+	return strings.NewReplacer("\x1b", `\x1B`, `\x1b`, `\x1B`).Replace(s)
 }
