@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
+	"net/netip"
 
 	"github.com/postrider/postrider/internal/app"
 	"github.com/postrider/postrider/internal/config"
@@ -32,6 +34,11 @@ func (devCmd) Run(ctx context.Context, t *terminal) error {
 
 // welcome tells what to do next, with lines that can be pasted.
 func welcome(out io.Writer, a *app.App, cfg *config.Dev) {
+	page, next := "http://"+reachable(a.Addr("inbox")), "Then look at the inbox."
+	if cfg.SMTP.URL.Set() {
+		page = "unused: mail goes to " + cfg.SMTP.URL.String()
+		next = "It goes to the relay host, not to the inbox."
+	}
 	key := "YOUR_KEY"
 	if keys := cfg.APIKeys; len(keys) > 0 && keys[0].Key.Reveal() == config.DevKey {
 		key = config.DevKey
@@ -39,18 +46,29 @@ func welcome(out io.Writer, a *app.App, cfg *config.Dev) {
 	_, _ = fmt.Fprintf(out, `
   Postrider is ready.
 
-  API     http://%[1]s
-  Inbox   http://%[2]s
-  Data    %[4]s
+  API      http://%[1]s
+  Inbox    %[2]s
+  Metrics  http://%[5]s/metrics
+  Data     %[4]s
 
   Send an email:
 
   curl http://%[1]s/v1/emails \
     -H 'Authorization: Bearer %[3]s' \
     -H 'Content-Type: application/json' \
-    -d '{"from": "Shop <shop@example.com>", "to": ["ann@example.com"], "subject": "Hello", "text": "It works."}'
+    -d '{"from": "Shop <shop@example.com>", "to": ["ann@example.com"],
+         "subject": "Hello", "text": "It works."}'
 
-  Then look at the inbox. Ctrl-C stops.
+  %[6]s Ctrl-C stops.
 
-`, a.Addr("http"), a.Addr("inbox"), key, cfg.Database.URL)
+`, reachable(a.Addr("http")), page, key, cfg.Database.URL, reachable(a.Addr("metrics")), next)
+}
+
+// reachable is an address to paste where a server listens on all of them.
+func reachable(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if ip, bad := netip.ParseAddr(host); err == nil && bad == nil && ip.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", port)
+	}
+	return address
 }

@@ -13,22 +13,53 @@ import (
 // TestDevNeedsNothing starts postrider dev in an empty folder, sends through
 // it, and stops it.
 func TestDevNeedsNothing(t *testing.T) {
+	screen, stop := dev(t)
+	api := "http://" + screen.await(t, "API      http://")
+	t.Setenv("POSTRIDER_URL", api)
+	tool(t, "", minimal("--wait", "--timeout", "30s")...).expect(t, exitDone, "b@example.com  sent")
+	tool(t, "", "healthcheck").expect(t, exitDone, "relay host: ok")
+	stop()
+}
+
+// TestDevSaysWhereMailGoes has addresses that cannot be pasted as they are, and
+// a relay host, beside which the inbox stays empty.
+func TestDevSaysWhereMailGoes(t *testing.T) {
+	t.Setenv("POSTRIDER_API_KEYS", "my-own-key")
+	t.Setenv("POSTRIDER_SMTP_URL", "smtp://user:hunter2@127.0.0.1:1?tls=none")
+	_, port, _ := net.SplitHostPort(freeAddress(t))
+	screen, stop := dev(t, "LISTEN=:"+port)
+	if got := screen.await(t, "API      http://"); got != "127.0.0.1:"+port {
+		t.Errorf("the address of the API is %s", got)
+	}
+	if got := screen.await(t, "unused: mail goes to "); got != "smtp://user:xxxxx@127.0.0.1:1?tls=none" {
+		t.Errorf("mail goes to %s", got)
+	}
+	screen.await(t, "Bearer YOUR_KEY")
+	stop()
+}
+
+// dev runs postrider dev in an empty folder on free ports. The settings are
+// NAME=value without the prefix.
+func dev(t *testing.T, settings ...string) (*screen, func()) {
+	t.Helper()
 	t.Chdir(t.TempDir())
 	for _, name := range []string{"LISTEN", "METRICS_LISTEN", "INBOX_LISTEN", "INBOX_SMTP_LISTEN"} {
 		t.Setenv("POSTRIDER_"+name, freeAddress(t))
 	}
-	ctx, stop := context.WithCancel(t.Context())
-	screen, code := newScreen(), make(chan int)
+	for _, s := range settings {
+		name, value, _ := strings.Cut(s, "=")
+		t.Setenv("POSTRIDER_"+name, value)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	screen, code := newScreen(), make(chan int, 1)
 	go func() {
 		code <- run(ctx, []string{"dev"}, &terminal{in: strings.NewReader(""), out: screen, err: screen})
 	}()
-	api := "http://" + screen.await(t, "API     http://")
-	t.Setenv("POSTRIDER_URL", api)
-	tool(t, "", minimal("--wait", "--timeout", "30s")...).expect(t, exitDone, "b@example.com  sent")
-	tool(t, "", "healthcheck").expect(t, exitDone)
-	stop()
-	if c := <-code; c != exitDone {
-		t.Errorf("dev ended with %d", c)
+	return screen, func() {
+		cancel()
+		if c := <-code; c != exitDone {
+			t.Errorf("dev ended with %d", c)
+		}
 	}
 }
 
