@@ -2,6 +2,7 @@ package main
 
 import (
 	"flag"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -50,6 +51,11 @@ func TestHelp(t *testing.T) {
 		o.expect(t, exitDone)
 		golden(t, name, o.out)
 	}
+}
+
+func TestHelpAsACommand(t *testing.T) {
+	tool(t, "", "help").expect(t, exitDone, "Usage: postrider <command>")
+	tool(t, "", "help", "retry").expect(t, exitDone, "Usage: postrider retry <id>")
 }
 
 func TestUnknownCommand(t *testing.T) {
@@ -104,6 +110,11 @@ func TestHealthcheck(t *testing.T) {
 	t.Setenv("POSTRIDER_URL", "a broken setting of another program")
 	tool(t, "", "healthcheck", s.URL+"/readyz").expect(t, exitDone)
 	tool(t, "", "healthcheck", sick.URL).expect(t, exitFailed, "503", "database: down")
+	degraded := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"status":"degraded","checks":[{"name":"database","status":"ok"},{"name":"relay host","status":"degraded","detail":"refused","remedy":"check it"}]}`)
+	}))
+	defer degraded.Close()
+	tool(t, "", "healthcheck", degraded.URL).expect(t, exitDone, "degraded\n  database: ok\n  relay host: degraded, refused\n    check it\n")
 	tool(t, "", "healthcheck", "http://127.0.0.1:1/").expect(t, exitUnreachable, "cannot be reached")
 	tool(t, "", "healthcheck", "http://[").expect(t, exitUsage, "not a URL")
 	tool(t, "", "healthcheck").expect(t, exitUsage, "POSTRIDER_URL")
@@ -130,5 +141,7 @@ func TestConfig(t *testing.T) {
 }
 
 func TestVersion(t *testing.T) {
-	tool(t, "", "version").expect(t, exitDone, "postrider dev", "go1.")
+	for _, args := range [][]string{{"version"}, {"--version"}} {
+		tool(t, "", args...).expect(t, exitDone, "postrider dev", "go1.")
+	}
 }

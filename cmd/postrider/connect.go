@@ -26,6 +26,8 @@ func advise(err error) error {
 	switch {
 	case errors.Is(err, client.ErrUnreachable):
 		return fmt.Errorf("%w\nset POSTRIDER_URL to the address of the server, or start one: postrider dev", err)
+	case errors.As(err, &refused) && refused.Code == "unexpected_answer":
+		return fmt.Errorf("%w\nset POSTRIDER_URL to the address of the API: something else answers there", err)
 	case errors.As(err, &refused) && (refused.Status == http.StatusUnauthorized || refused.Status == http.StatusForbidden):
 		return fmt.Errorf("%w\nset POSTRIDER_API_KEY to a key of the server's POSTRIDER_API_KEYS", err)
 	}

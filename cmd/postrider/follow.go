@@ -48,7 +48,7 @@ func (f *follower) follow(ctx context.Context, t *terminal) error {
 }
 
 func (f *follower) over() error {
-	return fmt.Errorf("%w after %v: look again with postrider show %s", errStillOpen, f.timeout, f.id)
+	return fmt.Errorf("%w after %v: look again with postrider show %s; whether something holds it up, postrider healthcheck tells", errStillOpen, f.timeout, f.id)
 }
 
 // show prints what has changed and reports whether every recipient has an end.
@@ -75,8 +75,12 @@ func (f *follower) line(email *wire.Email, r *wire.Recipient) string {
 	if a := lastAttempt(email, r.Address); a != nil && r.Status != message.StatusSending {
 		parts = append(parts, reply(a))
 	}
-	if r.Status == message.StatusScheduled || r.Status == message.StatusDelayed {
+	switch r.Status {
+	case message.StatusScheduled:
+		parts = append(parts, "for "+moment(r.NextAttemptAt))
+	case message.StatusDelayed:
 		parts = append(parts, "next try at "+moment(r.NextAttemptAt))
+	default:
 	}
 	return strings.Join(parts, "  ")
 }

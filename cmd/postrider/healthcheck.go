@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,7 +22,7 @@ type healthcheckCmd struct {
 
 // Help is the long help text.
 func (healthcheckCmd) Help() string {
-	return `The exit code is 0 when the answer is 2xx. Otherwise the answer is printed: it says which part is wrong.
+	return `Prints each part that the server stands on, and what to do about one that is not well. The exit code is 0 when the answer is 2xx: a server that is degraded still accepts mail.
 
 In a compose file:
 
@@ -48,9 +49,34 @@ func (c *healthcheckCmd) Run(ctx context.Context, t *terminal) error {
 	defer response.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(response.Body, 64<<10)) // what came is enough to show
 	if response.StatusCode/100 != 2 {
-		return fmt.Errorf("%s answers %s: %s", page, response.Status, strings.TrimSpace(string(text)))
+		return fmt.Errorf("%s answers %s: %s", page, response.Status, readable(text))
 	}
-	return nil
+	_, err = fmt.Fprintln(t.out, printable(readable(text)))
+	return err
+}
+
+// readable is the answer of /readyz with one line for each part and, where one
+// is not well, one for what to do. Any other answer is left as it is.
+func readable(text []byte) string {
+	var answer struct {
+		Status string
+		Checks []struct{ Name, Status, Detail, Remedy string }
+	}
+	if json.Unmarshal(text, &answer) != nil || answer.Status == "" {
+		return strings.TrimSpace(string(text))
+	}
+	lines := []string{answer.Status}
+	for _, c := range answer.Checks {
+		line := "  " + c.Name + ": " + c.Status
+		if c.Detail != "" {
+			line += ", " + c.Detail
+		}
+		lines = append(lines, line)
+		if c.Remedy != "" {
+			lines = append(lines, "    "+c.Remedy)
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // page does not look at the settings when the URL is given: the check of one

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -63,10 +64,7 @@ func run(ctx context.Context, args []string, t *terminal) int {
 	if err != nil {
 		return report(t, err)
 	}
-	if len(args) == 0 {
-		args = []string{"--help"}
-	}
-	command, err := parser.Parse(args)
+	command, err := parser.Parse(meant(args))
 	if helped {
 		return exitDone
 	}
@@ -74,4 +72,18 @@ func run(ctx context.Context, args []string, t *terminal) int {
 		return report(t, err)
 	}
 	return report(t, command.Run())
+}
+
+// meant is the command line with what people try first in place of what it is
+// called here.
+func meant(args []string) []string {
+	switch {
+	case len(args) == 0:
+		return []string{"--help"}
+	case args[0] == "help": // help, and help COMMAND
+		return append(slices.Clone(args[1:]), "--help")
+	case args[0] == "--version":
+		return []string{"version"}
+	}
+	return args
 }

@@ -15,7 +15,10 @@ import (
 // servers are written by strangers.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r == '\n' || unicode.IsPrint(r) {
+		switch {
+		case r == '\t': // would break the columns of a table
+			return ' '
+		case r == '\n' || unicode.IsPrint(r):
 			return r
 		}
 		return '�'

@@ -31,6 +31,8 @@ func (showCmd) Help() string {
     unknown            nobody can know whether it was taken; decide with postrider retry
     canceled           stopped by you
 
+"possibly sent" stands beside a recipient who may have the mail although no answer said so.
+
 The shell can use --json:
 
     postrider show ID --json | jq -r .status`
@@ -58,7 +60,7 @@ func printEmail(w io.Writer, e *wire.Email) error {
 	fmt.Fprintln(table, "\nRECIPIENT\tROLE\tSTATUS\tTRIES\tNEXT TRY\tENDED")
 	for i := range e.Recipients {
 		r := &e.Recipients[i]
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\n", cell(r.Address), r.Role, state(r), r.Attempts, moment(r.NextAttemptAt), moment(r.FinishedAt))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\n", cell(r.Address), r.Role, state(r), tries(e, r.Address), moment(r.NextAttemptAt), moment(r.FinishedAt))
 	}
 	if len(e.Attempts) > 0 {
 		fmt.Fprintln(table, "\nATTEMPT\tRECIPIENT\tOUTCOME\tTOOK\tREPLY")
@@ -69,6 +71,18 @@ func printEmail(w io.Writer, e *wire.Email) error {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", moment(a.StartedAt), cell(a.Recipient), a.Outcome, took, orDash(reply(a)))
 	}
 	return table.Flush()
+}
+
+// tries counts the history: the server's own number is of those tries only
+// that the retry schedule charges, and is 0 where the first one succeeded.
+func tries(e *wire.Email, address string) int {
+	n := 0
+	for i := range e.Attempts {
+		if e.Attempts[i].Recipient == address {
+			n++
+		}
+	}
+	return n
 }
 
 func printHead(w io.Writer, e *wire.Email) {
