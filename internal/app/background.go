@@ -49,16 +49,19 @@ func (a *assembly) prepareTables(ctx context.Context) error {
 
 // awaitDatabase gives a database that is started beside this program some time.
 func awaitDatabase(ctx context.Context, log *slog.Logger, s *store.Store) error {
-	ctx, cancel := context.WithTimeout(ctx, firstContact)
+	waiting, cancel := context.WithTimeout(ctx, firstContact)
 	defer cancel()
 	backoff := pause.Backoff{First: 100 * time.Millisecond, Most: 2 * time.Second}
 	for {
-		err := s.Ping(ctx)
+		err := s.Ping(waiting)
 		if err == nil || !errors.Is(err, message.ErrUnavailable) {
 			return err
 		}
 		log.Warn("database not there yet", "error", err)
-		if backoff.Wait(ctx) != nil {
+		if backoff.Wait(waiting) != nil {
+			if ctx.Err() != nil {
+				return fmt.Errorf("stopped while waiting for the database: %w", context.Cause(ctx))
+			}
 			return fmt.Errorf("no database within %v: %w; check POSTRIDER_DATABASE_URL and that the server runs", firstContact, err)
 		}
 	}

@@ -40,12 +40,14 @@ func (d *Delivery) PossiblySent() bool {
 }
 
 // Shown is the status as callers see it at the time now: a queued delivery with
-// its time ahead is scheduled, or delayed if it has been tried.
+// its time ahead is scheduled, or delayed if a worker has had it before: what was
+// released because the relay host is down has no try behind it, and nobody
+// scheduled it.
 func (d *Delivery) Shown(now time.Time) Status {
 	if d.Status != StatusQueued || !d.NextAttemptAt.After(now) {
 		return d.Status
 	}
-	if d.Attempts > 0 || d.UnknownOutcomes > 0 {
+	if d.Claim > 0 {
 		return StatusDelayed
 	}
 	return StatusScheduled

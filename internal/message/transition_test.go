@@ -250,3 +250,19 @@ func TestALate250IsRecordedOverAnothersClaim(t *testing.T) {
 		t.Fatal("the second holder may still send")
 	}
 }
+
+func TestWhatAWorkerGaveBackIsDelayedNotScheduled(t *testing.T) {
+	now := time.UnixMilli(1_800_000_000_000)
+	d := Delivery{Status: StatusQueued, Dispatch: 1, NextAttemptAt: now.Add(time.Hour)}
+	if got := d.Shown(now); got != StatusScheduled {
+		t.Errorf("before its time: %s", got)
+	}
+	d, _ = d.ClaimFor(Bid{Ref: Ref{Dispatch: 1}}, uuid.New(), now, testLease)
+	d, _ = d.Record(Outcome{Held: Held{Claim: d.Claim}, Kind: OutcomeReleased, After: time.Minute}, now)
+	if got := d.Shown(now); got != StatusDelayed {
+		t.Errorf("released: %s", got)
+	}
+	if got := d.Shown(now.Add(time.Hour)); got != StatusQueued {
+		t.Errorf("when its time has come: %s", got)
+	}
+}

@@ -123,7 +123,7 @@ func (t *txn) walk(ctx context.Context, f message.Filter) ([]uuid.UUID, error) {
 // shown is the condition under which a delivery shows the status; see
 // message.Delivery.Shown.
 func (t *txn) shown(status message.Status) (string, bool) {
-	const tried = `(attempts>0 OR unknown_outcomes>0)`
+	const tried = `claim>0`
 	later := `status='queued' AND next_attempt_at>` + t.clock()
 	switch status {
 	case message.StatusSent:

@@ -40,7 +40,7 @@ func sampleView() *message.View {
 	}
 	add(message.Delivery{Status: message.StatusSent, RemoteID: "4XYZ", FinishedAt: t.Add(-time.Minute), Attempts: 1, NextAttemptAt: t.Add(-time.Hour)})
 	add(message.Delivery{Status: message.StatusFailed, Reason: message.ReasonRejected, FinishedAt: t.Add(-time.Minute), Attempts: 1})
-	add(message.Delivery{Status: message.StatusQueued, Attempts: 2, NextAttemptAt: t.Add(5 * time.Minute)})
+	add(message.Delivery{Status: message.StatusQueued, Claim: 2, Attempts: 2, NextAttemptAt: t.Add(5 * time.Minute)})
 	add(message.Delivery{Status: message.StatusQueued, NextAttemptAt: t.Add(time.Hour)})
 	add(message.Delivery{Status: message.StatusQueued, NextAttemptAt: t.Add(-time.Second)})
 	add(message.Delivery{Status: message.StatusSending, UnknownOutcomes: 1, NextAttemptAt: t.Add(time.Minute)})

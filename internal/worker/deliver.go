@@ -70,7 +70,8 @@ func (w *Worker) work(work *message.Work) message.Verdict {
 	}
 	elapsed := time.Since(started)
 	try.outcome.Held = work.Held
-	try.outcome.Age = work.ClaimedAt.Add(elapsed).Sub(work.DueAt)
+	// A scheduled mail that was canceled and then retried goes before its time.
+	try.outcome.Age = max(0, work.ClaimedAt.Add(elapsed).Sub(work.DueAt))
 	try.outcome.Attempt.N, try.outcome.Attempt.Claim = work.N, work.Held.Claim
 	try.outcome.Attempt.StartedAt = work.ClaimedAt
 	try.outcome.Attempt.FinishedAt = work.ClaimedAt.Add(elapsed)
