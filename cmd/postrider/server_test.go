@@ -135,7 +135,7 @@ func viewOf(recipients ...recipient) message.View {
 		d := message.Delivery{Key: key, Address: r.address, Role: message.RoleTo, Status: r.status, Reason: r.reason}
 		switch r.status {
 		case message.StatusDelayed:
-			d.Status, d.Attempts, d.NextAttemptAt = message.StatusQueued, 1, now.Add(time.Minute)
+			d.Status, d.Claim, d.Attempts, d.NextAttemptAt = message.StatusQueued, 1, 1, now.Add(time.Minute)
 			v.Attempts = append(v.Attempts, attempt(n, message.OutcomeRetry, 451, "4.3.0", "Try again later"))
 		case message.StatusSent:
 			v.Attempts = append(v.Attempts, attempt(n, message.OutcomeSent, 250, "2.0.0", "Ok: queued as A1"))

@@ -67,7 +67,7 @@ func (full) Email(_ context.Context, _ int64, id uuid.UUID) (message.View, error
 	for i, d := range []message.Delivery{
 		{Status: message.StatusQueued},
 		{Status: message.StatusQueued, NextAttemptAt: now.Add(time.Hour)},
-		{Status: message.StatusQueued, NextAttemptAt: now.Add(time.Hour), Attempts: 3},
+		{Status: message.StatusQueued, NextAttemptAt: now.Add(time.Hour), Claim: 3, Attempts: 3},
 		{Status: message.StatusSending, Phase: message.PhaseData}, {Status: message.StatusSent, RemoteID: "4XYZ", FinishedAt: now},
 		{Status: message.StatusFailed, Reason: message.ReasonRejected}, {Status: message.StatusFailed, Reason: message.ReasonExhausted},
 		{Status: message.StatusFailed, Reason: message.ReasonExpired}, {Status: message.StatusFailed, Reason: message.ReasonRender},
