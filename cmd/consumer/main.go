@@ -6,35 +6,29 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
+	"time"
 
 	"github.com/postrider/postrider/internal/app"
 	"github.com/postrider/postrider/internal/config"
 )
 
+// version is set at build time by -ldflags "-X main.version=…".
 var version = "dev"
 
+const about = `Consumer takes references from RabbitMQ, claims their deliveries in Postgres,
+sends them by SMTP and records what became of each. Run as many as you like, on
+as many hosts.`
+
 func main() {
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "consumer:", err)
-		os.Exit(1)
-	}
+	os.Exit(app.Main(app.Build{Program: "consumer", Version: version}, about, run))
 }
 
-func run() error {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+func run(ctx context.Context, b app.Build) (*app.App, time.Duration, error) {
 	var cfg config.Consumer
 	if err := config.Load(&cfg); err != nil {
-		return err
+		return nil, 0, err
 	}
-	a, err := app.Consumer(ctx, &cfg, app.Build{Program: "consumer", Version: version})
-	if err != nil {
-		return err
-	}
-	return app.Run(ctx, a, cfg.ShutdownGrace, nil)
+	a, err := app.Consumer(ctx, &cfg, b)
+	return a, cfg.ShutdownGrace, err
 }

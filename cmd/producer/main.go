@@ -6,35 +6,29 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
+	"time"
 
 	"github.com/postrider/postrider/internal/app"
 	"github.com/postrider/postrider/internal/config"
 )
 
+// version is set at build time by -ldflags "-X main.version=…".
 var version = "dev"
 
+const about = `Producer takes messages over HTTP, commits them to Postgres, publishes their
+references to RabbitMQ, and repairs what crashes leave behind. Run as many as
+you like.`
+
 func main() {
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "producer:", err)
-		os.Exit(1)
-	}
+	os.Exit(app.Main(app.Build{Program: "producer", Version: version}, about, run))
 }
 
-func run() error {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+func run(ctx context.Context, b app.Build) (*app.App, time.Duration, error) {
 	var cfg config.Producer
 	if err := config.Load(&cfg); err != nil {
-		return err
+		return nil, 0, err
 	}
-	a, err := app.Producer(ctx, &cfg, app.Build{Program: "producer", Version: version})
-	if err != nil {
-		return err
-	}
-	return app.Run(ctx, a, cfg.ShutdownGrace, nil)
+	a, err := app.Producer(ctx, &cfg, b)
+	return a, cfg.ShutdownGrace, err
 }
