@@ -72,7 +72,7 @@ func (c *senderCase) tls() string {
 func senderCases() []senderCase {
 	var all []senderCase
 	for _, group := range [][]senderCase{
-		verdictCases(), replyCases(), sessionCases(), endCases(), tlsCases(), authCases(), contentCases(),
+		verdictCases(), replyCases(), sessionCases(), limitCases(), endCases(), tlsCases(), authCases(), contentCases(),
 	} {
 		all = append(all, group...)
 	}

@@ -10,6 +10,7 @@
 // What came of a try is decided by the stage it ended at and the reply code
 // alone, never by the words of a reply:
 //
+//	4xx up to AUTH while other sessions are open     nothing yet: one of these is waited for
 //	no connection, no TLS, 4xx or 5xx up to AUTH     relay host
 //	4xx to MAIL, RCPT, DATA or the dot               temporary
 //	530, 534, 535, 538 to MAIL, RCPT or DATA         temporary: our login is at fault (RFC 4954), not the mail

@@ -27,7 +27,7 @@ func (m *Mailer) finish(ctx context.Context, s *session) (message.Receipt, error
 	if r.cut || r.code == 421 || !taken && r.class() != 4 && r.class() != 5 {
 		s.drop()
 	} else {
-		m.keep(s)
+		s.fit = true
 	}
 	if !taken {
 		return message.Receipt{}, m.refused(at, r)

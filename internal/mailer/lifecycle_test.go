@@ -107,6 +107,45 @@ func TestStopEndsWithItsContext(t *testing.T) {
 	}
 }
 
+// One mail has the only session, another waits for it.
+func TestStopAndMailThatWaitsForASession(t *testing.T) {
+	for _, patient := range []bool{true, false} {
+		gate := make(chan struct{})
+		srv := smtptest.New(t, smtptest.Script{MaxSessions: 1, Rules: []smtptest.Rule{{At: smtptest.Dot, Wait: gate}}})
+		m := start(t, srv, func(c *mailer.Config) { c.SessionIdle = 100 * time.Millisecond })
+		sent := make(chan error, 2)
+		send := func() {
+			_, err := m.Send(t.Context(), work("a@example.com"), marked)
+			sent <- err
+		}
+		go send()
+		if err := srv.AwaitStep(t.Context(), smtptest.Dot, 1); err != nil {
+			t.Fatal(err)
+		}
+		go send()
+		if err := srv.Await(t.Context(), func(st smtptest.Stats) bool { return st.Refused == 2 }); err != nil { // tried again: so it waits
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		stopped := make(chan error, 1)
+		go func() { stopped <- m.Stop(ctx) }()
+		if patient {
+			close(gate)
+		} else {
+			cancel()
+		}
+		if err := <-stopped; (err == nil) != patient {
+			t.Errorf("Stop: %v", err)
+		}
+		cancel()
+		for range 2 {
+			if err := <-sent; (err == nil) != patient {
+				t.Errorf("patient %v: %v", patient, err)
+			}
+		}
+	}
+}
+
 func TestAfterStopNothingIsSent(t *testing.T) {
 	srv := smtptest.New(t, smtptest.Script{})
 	m := start(t, srv, nil)
@@ -134,7 +173,12 @@ func TestAfterStopNothingIsSent(t *testing.T) {
 // TestStartStopStress stops mailers at any moment of their work. The race
 // detector and the leak check at the end are what it is for.
 func TestStartStopStress(t *testing.T) {
-	srv := smtptest.New(t, smtptest.Script{})
+	for _, most := range []int{0, 2} {
+		stressStartStop(t, smtptest.New(t, smtptest.Script{MaxSessions: most}))
+	}
+}
+
+func stressStartStop(t *testing.T, srv *smtptest.Server) {
 	for round := range 30 {
 		m := start(t, srv, func(c *mailer.Config) { c.SessionMails, c.SessionIdle = 3, time.Millisecond })
 		target := srv.Stats().Accepted + round%7

@@ -24,7 +24,7 @@ type Mailer struct {
 	tls    *tls.Config
 	redact *strings.Replacer
 	log    *slog.Logger
-	pool   pool
+	pool   *pool
 
 	mu      sync.Mutex
 	stopped bool
@@ -43,7 +43,7 @@ func New(cfg Config) (*Mailer, error) {
 		cfg: cfg, host: host, tls: host.tlsConfig(cfg.RootCAs), redact: host.redactor(), log: cfg.Logger,
 		conns: map[*conn]bool{},
 	}
-	m.pool = pool{most: cfg.MaxIdle, maxAge: cfg.SessionIdle, end: m.retire}
+	m.pool = newPool(cfg.MaxIdle, cfg.SessionIdle, m.retire)
 	return m, nil
 }
 
@@ -63,18 +63,94 @@ func (m *Mailer) Send(ctx context.Context, work *message.Work, mark func(context
 	if err != nil {
 		return message.Receipt{}, m.atHost(err)
 	}
-	if s := m.pool.take(); s != nil {
-		receipt, err := m.transact(ctx, s, e, until, mark)
+	s, err := m.session(ctx, until, false)
+	for err == nil {
+		receipt, failed := m.use(ctx, s, e, until, mark)
 		var dead *deadError
-		if !errors.As(err, &dead) {
-			return receipt, err
+		if !errors.As(failed, &dead) {
+			return receipt, failed
+		}
+		if !m.pool.reopen() {
+			return receipt, dead.err
 		}
 		m.log.DebugContext(ctx, "relay host session had ended; dialling again", "relay_host", m.host.addr)
+		s, err = m.session(ctx, until, true)
 	}
-	s, err := m.open(ctx, until)
-	if err != nil {
-		return message.Receipt{}, err
+	return message.Receipt{}, err
+}
+
+// session returns a kept session, or a new one, or, where the host admits no
+// more, the next that comes free. With granted the place for a new one is the
+// caller's already.
+func (m *Mailer) session(ctx context.Context, until time.Time, granted bool) (*session, error) {
+	for ; ; granted = false {
+		if !granted {
+			if s, err := m.acquire(ctx, until); s != nil || err != nil {
+				return s, err
+			}
+		}
+		s, err := m.open(ctx, until)
+		if err == nil {
+			m.pool.opened()
+			return s, nil
+		}
+		if !m.oneTooMany(ctx, err, until) {
+			return nil, err
+		}
 	}
+}
+
+// acquire returns a kept session, or nil and the place for a new one.
+func (m *Mailer) acquire(ctx context.Context, until time.Time) (*session, error) {
+	s, err := m.pool.acquire(ctx, until)
+	if err == nil {
+		return s, nil
+	}
+	if s != nil {
+		m.giveBack(s)
+	}
+	var told *message.SendError
+	if errors.As(err, &told) {
+		return nil, told
+	}
+	return nil, m.broken(ctx, stageConnect, err)
+}
+
+// oneTooMany gives a place back that came to no session, and reports whether
+// only because the host admits no more of ours. Many bound them, Postfix to 50
+// for each client: they answer with a 4xx before any mail, while they admit
+// others.
+func (m *Mailer) oneTooMany(ctx context.Context, err error, until time.Time) bool {
+	var e *message.SendError
+	if !errors.As(err, &e) || e.Fault != message.FaultRelayHost || !time.Now().Before(until) {
+		m.pool.failed(nil) // who gave up has learned nothing about the host
+		return false
+	}
+	if e.Code/100 != 4 {
+		m.pool.failed(err)
+		return false
+	}
+	again, learned := m.pool.refused(err)
+	if again {
+		level := slog.LevelDebug
+		if learned {
+			level = slog.LevelInfo
+		}
+		m.log.Log(ctx, level, "relay host admits no more sessions: using in turn those there are", "relay_host", m.host.addr, "reply", e.Text)
+	}
+	return again
+}
+
+// use sends a mail over a session and gives the session back, however that ends.
+// The place of one that was dead stays the caller's, for another in its stead.
+func (m *Mailer) use(ctx context.Context, s *session, e envelope, until time.Time, mark func(context.Context) error) (receipt message.Receipt, err error) {
+	s.fit = false
+	defer func() {
+		var dead *deadError
+		if !errors.As(err, &dead) {
+			m.giveBack(s)
+		}
+	}()
 	return m.transact(ctx, s, e, until, mark)
 }
 
@@ -85,21 +161,6 @@ func (m *Mailer) atHost(err error) error {
 		e.RelayHost = m.host.addr
 	}
 	return err
-}
-
-// Probe opens a session as for a mail, up to and including AUTH, and takes
-// leave. An error is a *message.SendError.
-func (m *Mailer) Probe(ctx context.Context) error {
-	if !m.enter() {
-		return m.broken(ctx, stageConnect, ErrStopped)
-	}
-	defer m.work.Done()
-	s, err := m.open(ctx, time.Now().Add(m.cfg.DialTimeout))
-	if err != nil {
-		return err
-	}
-	s.quit()
-	return nil
 }
 
 // Stop refuses new sends, waits for those in hand, and ends all sessions. When
@@ -122,6 +183,7 @@ func (m *Mailer) Stop(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
+	m.pool.abandon(ErrStopped)
 	m.mu.Lock()
 	for c := range m.conns {
 		_ = c.Close()
@@ -161,24 +223,25 @@ func (m *Mailer) register(c *conn) func() {
 	}
 }
 
-// keep puts a session back for the next mail, or ends it. Only a Send calls it:
-// its own share in the work is what makes adding to it right, stopped or not.
-func (m *Mailer) keep(s *session) {
-	if s.mails < m.cfg.SessionMails && m.pool.put(s) {
-		return
+// giveBack ends a place's use by a Send or Probe, whose own share in the work is
+// what makes adding to it right, stopped or not.
+func (m *Mailer) giveBack(s *session) {
+	switch {
+	case !s.fit:
+		s.drop()
+		m.pool.release()
+	case s.mails < m.cfg.SessionMails && m.pool.put(s):
+	default:
+		m.work.Add(1)
+		go m.takeLeave(s)
 	}
-	m.work.Add(1)
-	go m.takeLeave(s)
 }
 
-// retire ends the sessions the pool gives up.
-func (m *Mailer) retire(sessions []*session) {
-	for _, s := range sessions {
-		if m.enter() {
-			go m.takeLeave(s)
-		} else {
-			s.drop()
-		}
+// retire ends a session that the pool gives up, which it does no more once Stop
+// has begun to wait.
+func (m *Mailer) retire(s *session) {
+	if m.enter() {
+		go m.takeLeave(s)
 	}
 }
 
@@ -187,4 +250,5 @@ func (m *Mailer) retire(sessions []*session) {
 func (m *Mailer) takeLeave(s *session) {
 	defer m.work.Done()
 	s.quit()
+	m.pool.release()
 }

@@ -3,47 +3,53 @@ package mailer
 import (
 	"sync"
 	"time"
+
+	"github.com/postrider/postrider/internal/pause"
 )
 
-// pool keeps sessions that are not in use, the one used last on top, so that
-// a quiet mailer lets the others grow old and end.
+// pool hands out places, each of which is one session, open or about to be, and
+// keeps the sessions that are not in use, the one used last on top, so that a
+// quiet mailer lets the others grow old and end. It never calls the network.
 type pool struct {
-	most   int
+	most   int // kept
 	maxAge time.Duration
-	end    func([]*session) // must not block
+	end    func(*session) // must not block; its place is given back by release
 
-	mu    sync.Mutex
-	idle  []*session // by the time they were put back
-	timer *time.Timer
-	shut  bool
+	mu      sync.Mutex
+	limit   limit
+	open    int          // places taken: by sessions in use, kept, being opened, taking leave
+	opening int          // of these, being opened
+	idle    []*session   // by the time they were put back
+	waiting []chan place // who came first is first
+	reaper  *time.Timer
+	retry   *time.Timer
+	shut    bool  // keeps no more
+	over    error // why it hands out no more
 }
 
-// take returns a kept session, or nil.
-func (p *pool) take() *session {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.idle) == 0 {
-		return nil
+func newPool(most int, maxAge time.Duration, end func(*session)) *pool {
+	return &pool{
+		most: most, maxAge: maxAge, end: end,
+		limit: limit{waits: pause.Backoff{First: min(retryLimit, maxAge), Most: maxAge}},
 	}
-	s := p.idle[len(p.idle)-1]
-	if time.Since(s.idle) >= p.maxAge {
-		return nil // the timer is about to end it, and all below it
-	}
-	p.idle = p.idle[:len(p.idle)-1]
-	return s
 }
 
-// put keeps a session, or says that it does not.
+// put gives a place back with its session, or says that the session is not
+// kept: then its place is still the caller's.
 func (p *pool) put(s *session) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	s.idle, s.kept = time.Now(), true
+	if len(p.waiting) > 0 {
+		p.hand(place{session: s})
+		return true
+	}
 	if p.shut || len(p.idle) >= p.most {
 		return false
 	}
-	s.idle, s.kept = time.Now(), true
 	p.idle = append(p.idle, s)
-	if p.timer == nil {
-		p.timer = time.AfterFunc(p.maxAge, p.reap)
+	if p.reaper == nil {
+		p.reaper = time.AfterFunc(p.maxAge, p.reap)
 	}
 	return true
 }
@@ -53,26 +59,37 @@ func (p *pool) put(s *session) bool {
 func (p *pool) reap() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	old := 0
-	for old < len(p.idle) && time.Since(p.idle[old].idle) >= p.maxAge {
-		old++
+	for len(p.idle) > 0 && time.Since(p.idle[0].idle) >= p.maxAge {
+		p.end(p.idle[0])
+		p.idle = p.idle[1:]
 	}
-	p.end(append([]*session(nil), p.idle[:old]...))
-	p.idle = append(p.idle[:0], p.idle[old:]...)
-	p.timer = nil
+	p.reaper = nil
 	if len(p.idle) > 0 {
-		p.timer = time.AfterFunc(p.maxAge-time.Since(p.idle[0].idle), p.reap)
+		p.reaper = time.AfterFunc(p.maxAge-time.Since(p.idle[0].idle), p.reap)
 	}
 }
 
-// close ends all sessions and keeps no more.
+// close ends all kept sessions and keeps no more. Who waits is still served.
 func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.shut = true
-	if p.timer != nil {
-		p.timer.Stop()
+	if p.reaper != nil {
+		p.reaper.Stop()
 	}
-	p.end(p.idle)
+	for _, s := range p.idle {
+		p.end(s)
+	}
 	p.idle = nil
+}
+
+// abandon hands out no more, and tells so all who wait.
+func (p *pool) abandon(why error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.over = why
+	p.fail(why)
+	if p.retry != nil {
+		p.retry.Stop()
+	}
 }

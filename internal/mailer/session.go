@@ -41,7 +41,7 @@ const (
 type session struct {
 	conn *conn
 	text *textproto.Conn
-	end  func() // forgets it; called once
+	end  func() // forgets it
 
 	pipelining bool
 	utf8       bool
@@ -50,7 +50,8 @@ type session struct {
 
 	mails int       // transactions begun
 	dirty bool      // a transaction was refused: RSET before the next
-	kept  bool      // has been idle, so it may have ended unnoticed
+	kept  bool      // has been used before, so it may have ended unnoticed
+	fit   bool      // for another mail: not in the midst of one, nor over
 	idle  time.Time // since when
 }
 
@@ -64,12 +65,18 @@ func (s *session) drop() {
 	_ = s.conn.Close()
 }
 
-// quit takes leave in good form, within a bound, and closes.
+// quit takes leave in good form, within a bound, and closes. The host closes
+// first, if it will: one that counts its sessions counts this one until then, and
+// would refuse another in its place.
 func (s *session) quit() {
 	_ = s.conn.SetDeadline(time.Now().Add(quitTime))
 	if s.write("QUIT\r\n") == nil && s.text.W.Flush() == nil {
-		_, _ = readReply(s.reader())
+		if _, err := readReply(s.reader()); err == nil {
+			_ = s.conn.SetDeadline(time.Now().Add(lastWords))
+			_, _ = s.reader().ReadByte()
+		}
 	}
+	s.fit = false
 	s.drop()
 }
 

@@ -44,11 +44,11 @@ type deadError struct{ err error }
 func (e *deadError) Error() string { return "the kept session had ended: " + e.err.Error() }
 func (e *deadError) Unwrap() error { return e.err }
 
-// transact sends one mail over a session that is the caller's, and ends or
-// keeps the session. Until is when the final dot must be written.
+// transact sends one mail over a session, and ends the session where it can
+// be of no further use. Until is when the final dot must be written.
 func (m *Mailer) transact(ctx context.Context, s *session, e envelope, until time.Time, mark func(context.Context) error) (message.Receipt, error) {
 	if err := m.admits(s, e); err != nil {
-		m.keep(s)
+		s.fit = true
 		return message.Receipt{}, err
 	}
 	if err := m.deliver(ctx, s, e, until); err != nil {
@@ -99,8 +99,7 @@ func (m *Mailer) deliver(ctx context.Context, s *session, e envelope, until time
 		s.drop()
 		return m.deadOr(s.kept && (r.code == 421 && at != stageContent || at == stageRset), m.refused(at, r))
 	case r.code != 0:
-		s.dirty = true
-		m.keep(s)
+		s.dirty, s.fit = true, true
 		return m.refused(at, r)
 	}
 	return nil
