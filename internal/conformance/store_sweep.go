@@ -136,6 +136,7 @@ func caseLostOvertaken(b *storeBench) {
 	equal(b, "before it is known", b.sweepLost(time.Time{}), 0)
 	_, err := b.store.Renew(b.Context(), nil)
 	b.check(err)
+	b.clock.Advance(time.Second) // the time machine is off by a millisecond at times, and a mark of the future counts for nothing
 	equal(b, "another lane", b.lostOn(message.LaneHigh), 0)
 	equal(b, "lost", b.sweepLost(time.Time{}), 1)
 	equal(b, "dispatch", b.row(ref.Key).Dispatch, 2)
