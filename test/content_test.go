@@ -93,7 +93,7 @@ func TestARichMailReachesMailHogIntact(t *testing.T) {
 
 func TestALargeMailReachesTheRelayHostIntact(t *testing.T) {
 	inBothModes(t, setting{consumers: 1}, func(s *stack) {
-		e, data := richMail(s.TB, "ann@example.com", 24<<20)
+		e, data := richMail(s.TB, "ann@example.com", 8<<20)
 		s.await(s.post(e), message.StatusSent)
 		mails := s.relay.Mails()
 		if len(mails) != 1 {
