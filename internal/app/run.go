@@ -72,8 +72,8 @@ func announce(log *slog.Logger, b Build, list []config.Setting) {
 	log.Info("starting", "program", b.Program, "version", b.Version, "config", effective(list))
 }
 
-// effective settings are logged whole for machines. People see those that
-// somebody gave: two dozen defaults would hide them.
+// effective settings are logged one by one for machines. People see first those
+// that somebody gave, then the defaults in one go: they would hide the others.
 type effective []config.Setting
 
 func (list effective) whole() slog.Value {
@@ -86,12 +86,17 @@ func (list effective) whole() slog.Value {
 
 func (list effective) given() slog.Value {
 	var some []slog.Attr
+	var defaults []string
 	for _, s := range list {
-		if s.Source != "default" && s.Source != "not set" {
+		switch s.Source {
+		case "not set":
+		case "default":
+			defaults = append(defaults, strings.TrimPrefix(s.Name, "POSTRIDER_")+"="+s.Value)
+		default:
 			some = append(some, slog.String(s.Name, s.Value))
 		}
 	}
-	return slog.GroupValue(some...)
+	return slog.GroupValue(append(some, slog.String("defaults", strings.Join(defaults, " ")))...)
 }
 
 // complete writes 21.8ms where JSON would have a bare number whose unit nobody

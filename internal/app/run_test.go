@@ -11,7 +11,7 @@ import (
 	"github.com/postrider/postrider/internal/config"
 )
 
-func TestPeopleSeeTheSettingsThatWereGivenAndMachinesAll(t *testing.T) {
+func TestEffectiveSettingsAreLoggedTheGivenOnesFirst(t *testing.T) {
 	t.Setenv("POSTRIDER_LISTEN", "127.0.0.1:4711")
 	t.Setenv("POSTRIDER_API_KEYS", "hunter2")
 	var cfg config.Dev
@@ -22,7 +22,8 @@ func TestPeopleSeeTheSettingsThatWereGivenAndMachinesAll(t *testing.T) {
 	announce(slog.New(forPeople(&text, slog.LevelInfo, false)), Build{Program: "postrider", Version: "1"}, cfg.Effective())
 	announce(slog.New(forMachines(&json, slog.LevelInfo)), Build{Program: "postrider", Version: "1"}, cfg.Effective())
 	_, line, _ := strings.Cut(strings.TrimSpace(text.String()), " ")
-	if want := "INF starting program=postrider version=1 POSTRIDER_API_KEYS=default:xxxxx POSTRIDER_LISTEN=127.0.0.1:4711"; line != want {
+	const want = `INF starting program=postrider version=1 POSTRIDER_API_KEYS=default:xxxxx POSTRIDER_LISTEN=127.0.0.1:4711 defaults="`
+	if !strings.HasPrefix(line, want) || !strings.Contains(line, " LEASE=20s ") {
 		t.Errorf("people see %q, want %q", line, want)
 	}
 	for _, want := range []string{`"config":{"POSTRIDER_API_KEYS":"default:xxxxx"`, `"POSTRIDER_LISTEN":"127.0.0.1:4711"`, `"POSTRIDER_LEASE":"20s"`} {

@@ -27,7 +27,7 @@ const referenceHead = `<!-- Generated from internal/config by go generate ./inte
 # Configuration
 
 Every program reads its settings from the environment. Names begin with
-` + "`POSTRIDER_`" + `. What was set is printed at start, with secrets hidden;
+` + "`POSTRIDER_`" + `. The effective settings are printed at start, with secrets hidden;
 ` + "`postrider config PROGRAM`" + ` prints them without starting anything.
 
 - A setting that is wrong, missing or unknown stops the start. All faults are
