@@ -88,9 +88,9 @@ func (list effective) given() slog.Value {
 	var some []slog.Attr
 	var defaults []string
 	for _, s := range list {
-		switch s.Source {
-		case "not set":
-		case "default":
+		switch {
+		case s.Unset():
+		case s.Default():
 			defaults = append(defaults, strings.TrimPrefix(s.Name, "POSTRIDER_")+"="+s.Value)
 		default:
 			some = append(some, slog.String(s.Name, s.Value))

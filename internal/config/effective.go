@@ -15,6 +15,12 @@ type Setting struct {
 // String is the setting as one line of an environment file, its source behind.
 func (s Setting) String() string { return s.Name + "=" + s.Value + "  # " + s.Source }
 
+// Default reports whether nobody gave the setting and its default holds.
+func (s Setting) Default() bool { return s.Source == fromDefault }
+
+// Unset reports whether the setting has no value at all.
+func (s Setting) Unset() bool { return s.Source == fromNowhere }
+
 // Origin remembers what Load read. It is part of every program.
 type Origin struct{ list []Setting }
 
