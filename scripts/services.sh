@@ -5,8 +5,20 @@
 #   services.sh down          stop what was started here; the data stays
 #   services.sh clean         down, then remove data, ports and logs
 #   services.sh rabbitmqctl   run rabbitmqctl against the private node
-#   services.sh rabbitmq-kill | rabbitmq-start | rabbitmq-restart
-#                             kill -9 the broker, start it again, or both
+#
+# Faults, where PART is postgres or rabbitmq; each returns when it has happened:
+#
+#   services.sh PART-kill     kill -9, as a power cut would
+#   services.sh PART-stop     as an operator would
+#   services.sh PART-start    start it again and wait until it answers
+#   services.sh PART-restart  at once: Postgres without a checkpoint, RabbitMQ by kill -9
+#   services.sh PART-pause    hold every process of it still (SIGSTOP)
+#   services.sh PART-resume   let them go on (SIGCONT)
+#   services.sh rabbitmq-wipe kill the broker and start it with all its data gone
+#
+# 'services.sh --name NAME COMMAND' does the same to another set, in .services-NAME and with
+# ports, node and data of its own: for faults that the tests' services must not see. A named
+# set is always private, whatever POSTRIDER_TEST_* says.
 #
 # Each part comes from the first of these that applies: the POSTRIDER_TEST_* URL of the
 # environment, a Docker engine that answers, the system's packages. Instances that are
@@ -17,6 +29,11 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # not in every user's
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 LIB=$ROOT/scripts/services
+NAME=
+if [[ ${1:-} == --name ]]; then
+  NAME=${2:-}
+  shift 2
+fi
 # shellcheck source=scripts/services/common.sh
 . "$LIB/common.sh"
 # shellcheck source=scripts/services/packages.sh
@@ -27,6 +44,8 @@ LIB=$ROOT/scripts/services
 . "$LIB/postgres.sh"
 # shellcheck source=scripts/services/rabbitmq.sh
 . "$LIB/rabbitmq.sh"
+# shellcheck source=scripts/services/faults.sh
+. "$LIB/faults.sh"
 # shellcheck source=scripts/services/mailhog.sh
 . "$LIB/mailhog.sh"
 # shellcheck source=scripts/services/env.sh
@@ -58,8 +77,6 @@ command=${1:-up}
 case $command in
   up | down | clean) open_state && lock_state && "$command" ;;
   rabbitmqctl) open_state && rabbitmq_ctl "$@" ;;
-  rabbitmq-kill) open_state && rabbitmq_kill ;;
-  rabbitmq-start) open_state && rabbitmq_start ;;
-  rabbitmq-restart) open_state && rabbitmq_kill && rabbitmq_start ;;
-  *) die "unknown command '$command'; known: up, down, clean, rabbitmqctl, rabbitmq-kill, rabbitmq-start, rabbitmq-restart" ;;
+  postgres-* | rabbitmq-*) open_state && fault "${command%%-*}" "${command#*-}" ;;
+  *) die "unknown command '$command'; known: up, down, clean, rabbitmqctl, and $FAULTS of postgres and rabbitmq" ;;
 esac

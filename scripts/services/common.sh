@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # State folder, ports, probes and messages that all parts share. Sourced by services.sh.
 
-SERVICES=$ROOT/.services
+SERVICES=$ROOT/.services${NAME:+-$NAME}
 STATE=$SERVICES # where data lives; moved by open_state where the checkout is closed to others
-ID=$(printf '%s' "$ROOT" | cksum | cut -d' ' -f1)
+ID=$(printf '%s' "$ROOT${NAME:+/$NAME}" | cksum | cut -d' ' -f1)
 
 say() { printf 'services: %s\n' "$*"; }
 
@@ -26,6 +26,11 @@ as_user() {
 }
 
 open_state() {
+  if [[ -n $NAME ]]; then
+    [[ $NAME =~ ^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$ ]] ||
+      die "a name is 1 to 32 of a-z, 0-9 and dashes, not '$NAME'"
+    forget_given
+  fi
   mkdir -p "$SERVICES/ports"
   if am_root && ! runuser -u nobody -- test -x "$SERVICES"; then
     STATE=/var/tmp/postrider-services-$ID
@@ -82,12 +87,13 @@ forget_taken_ports() {
   done
 }
 
-# free_port: below the range from which systems hand out ports to outgoing connections.
+# free_port: below the range from which systems hand out ports to outgoing connections, and
+# of no set of this checkout: what listens there may only be away for a moment.
 free_port() {
   local candidate try
   for ((try = 0; try < 200; try++)); do
     candidate=$((20000 + RANDOM % 12000))
-    if ! listening "$candidate" && ! grep -qrx "$candidate" "$SERVICES/ports"; then
+    if ! listening "$candidate" && ! cat "$ROOT"/.services*/ports/* 2>/dev/null | grep -qx "$candidate"; then
       echo "$candidate"
       return
     fi
@@ -169,6 +175,14 @@ is_reaped() { [[ $(process_state "$1") != Z* ]]; }
 # back to us from a shell that has read .services/env.
 given() {
   [[ -n ${!1:-} && ${!1} != "$2" ]]
+}
+
+# forget_given: a named set is ours to harm, so nobody else's service may be in it.
+forget_given() {
+  local name
+  for name in $(compgen -e | grep '^POSTRIDER_TEST_' || true); do
+    unset "$name"
+  done
 }
 
 # use_given NAME URL: better to learn here than in the middle of the tests that it is away.

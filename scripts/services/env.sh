@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# .services/env, from which shells and the Makefile learn the URLs. Sourced by services.sh.
+# The file env of the set's folder, from which shells and the Makefile learn the URLs. Sourced by services.sh.
 
 # write_env: a URL that was given stays as it is; the rest are our own.
 write_env() {
@@ -7,7 +7,7 @@ write_env() {
   (umask 077 && env_lines >"$file.new")
   write_broker_scripts
   mv -f "$file.new" "$file"
-  say "ready; '. .services/env' gives a shell their URLs"
+  say "ready; '. ${SERVICES##*/}/env' gives a shell their URLs"
 }
 
 env_lines() {
@@ -16,7 +16,7 @@ env_lines() {
   local smtp=${POSTRIDER_TEST_SMTP_URL:-$(mailhog_smtp_url)}
   local mailhog=${POSTRIDER_TEST_MAILHOG_URL:-$(mailhog_api_url)}
   echo "# Written by 'make services': where Postgres, RabbitMQ and MailHog of this checkout are."
-  echo "# Read it with '. .services/env', then start a producer and consumers by hand."
+  echo "# Read it with '. ${SERVICES##*/}/env', then start a producer and consumers by hand."
   export_line POSTRIDER_DATABASE_URL "$database"
   export_line POSTRIDER_RABBITMQ_URL "$rabbitmq"
   export_line POSTRIDER_SMTP_URL "$smtp"
@@ -38,8 +38,9 @@ env_lines() {
 export_line() { printf "export %s='%s'\n" "$1" "${2//\'/\'\\\'\'}"; }
 
 write_broker_scripts() {
-  printf '#!/bin/sh\nexec "%s/scripts/services.sh" rabbitmqctl "$@"\n' "$ROOT" >"$SERVICES/rabbitmqctl"
+  local script="\"$ROOT/scripts/services.sh\"${NAME:+ --name $NAME}"
+  printf '#!/bin/sh\nexec %s rabbitmqctl "$@"\n' "$script" >"$SERVICES/rabbitmqctl"
   # shellcheck disable=SC2016 # expanded by the script that is written
-  printf '#!/bin/sh\nexec "%s/scripts/services.sh" "rabbitmq-${1:-restart}"\n' "$ROOT" >"$SERVICES/rabbitmq-restart"
+  printf '#!/bin/sh\nexec %s "rabbitmq-${1:-restart}"\n' "$script" >"$SERVICES/rabbitmq-restart"
   chmod 755 "$SERVICES/rabbitmqctl" "$SERVICES/rabbitmq-restart"
 }

@@ -17,10 +17,13 @@ mailhog_up() {
   mailhog_in_docker || mailhog_from_source
 }
 
+# mailhog_address: by which the processes of several sets are told apart.
+mailhog_address() { printf '127.0.0.1:%s' "$(port mailhog-smtp)"; }
+
 mailhog_runs() {
   case $(backend mailhog) in
     docker) docker_runs mailhog ;;
-    source) runs "$SERVICES/mailhog.pid" "$(mailhog_binary)" ;;
+    source) runs "$SERVICES/mailhog.pid" "$(mailhog_address)" ;;
     *) false ;;
   esac
 }
@@ -42,7 +45,7 @@ mailhog_from_source() {
   local log=$SERVICES/mailhog.log
   mailhog_build
   say "mailhog: starting on port $(port mailhog-smtp), page and API at $(mailhog_api_url)"
-  spawn "$log" "$(mailhog_binary)" -hostname localhost -smtp-bind-addr "127.0.0.1:$(port mailhog-smtp)" \
+  spawn "$log" "$(mailhog_binary)" -hostname localhost -smtp-bind-addr "$(mailhog_address)" \
     -api-bind-addr "127.0.0.1:$(port mailhog-api)" -ui-bind-addr "127.0.0.1:$(port mailhog-api)"
   echo $! >"$SERVICES/mailhog.pid"
   keep_backend mailhog source
@@ -65,7 +68,7 @@ mailhog_down() {
     docker) docker_stop mailhog ;;
     source)
       mailhog_runs || return 0
-      stop "$SERVICES/mailhog.pid" "$(mailhog_binary)" TERM
+      stop "$SERVICES/mailhog.pid" "$(mailhog_address)" TERM
       ;;
     *) return 0 ;;
   esac

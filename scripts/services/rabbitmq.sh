@@ -127,15 +127,6 @@ rabbitmq_ctl() {
   esac
 }
 
-# rabbitmq_kill: as a power cut would.
-rabbitmq_kill() {
-  case $(backend rabbitmq) in
-    docker) docker kill "$(container rabbitmq)" >/dev/null ;;
-    packages) stop "$STATE/rabbitmq/pid" "$STATE/rabbitmq" KILL ;;
-    *) die "no private RabbitMQ here; run 'make services'" ;;
-  esac
-}
-
 rabbitmq_down() {
   case $(backend rabbitmq) in
     docker) docker_stop rabbitmq ;;
