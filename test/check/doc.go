@@ -3,7 +3,7 @@
 // end, and which faults were made. It knows nothing of how Postrider works, so it
 // cannot share a mistake with it.
 //
-// A mail is one recipient of one message. The words, after Jepsen:
+// A mail is one address of one message. The words, after Jepsen:
 //
 //	attempts      mails asked for
 //	acknowledged  mails whose request was answered 2xx at least once
