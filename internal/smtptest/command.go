@@ -3,6 +3,7 @@ package smtptest
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 func (s *session) command(line string) error {
@@ -126,6 +127,7 @@ func (s *session) finish() {
 		return
 	}
 	tx := *s.tx
+	tx.At = time.Now()
 	s.tx = nil
 	s.srv.note(func(st *Stats) {
 		s.srv.done = append(s.srv.done, tx)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"time"
 )
 
 // Transaction is one mail transaction, from MAIL to its end, as the server saw
@@ -15,10 +16,11 @@ type Transaction struct {
 	From    string // the argument of MAIL FROM, without brackets
 	Params  string // what followed it, such as SIZE=123 SMTPUTF8
 	Rcpts   []string
-	Data    []byte // the content with dot-stuffing undone
-	Size    int    // its length, also where Script.Forget keeps no Data
-	Dot     bool   // the final dot was seen
-	Reply   string // what was answered to it; "" for nothing
+	Data    []byte    // the content with dot-stuffing undone
+	Size    int       // its length, also where Script.Forget keeps no Data
+	Dot     bool      // the final dot was seen
+	Reply   string    // what was answered to it; "" for nothing
+	At      time.Time // when the transaction ended
 	TLS     bool
 	User    string // who had authenticated
 

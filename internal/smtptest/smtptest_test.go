@@ -24,12 +24,16 @@ func send(t *testing.T, srv *smtptest.Server, to, content string) error {
 func TestRecordsWhatArrives(t *testing.T) {
 	srv := smtptest.New(t, smtptest.Script{})
 	content := "Subject: x\r\n\r\n.\r\n..\r\nend\r\n"
+	before := time.Now()
 	if err := send(t, srv, "to@example.com", content); err != nil {
 		t.Fatal(err)
 	}
 	mails := srv.Mails()
 	if len(mails) != 1 || string(mails[0].Data) != content || mails[0].From != "from@example.com" || mails[0].Rcpts[0] != "to@example.com" {
 		t.Fatalf("recorded %+v", mails)
+	}
+	if at := mails[0].At; at.Before(before) || at.After(time.Now()) {
+		t.Errorf("it ended at %v", at)
 	}
 }
 
