@@ -23,19 +23,38 @@ func For(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Jittered is For with d spread by 20 % to either side, so that processes that
-// stumbled together do not return together.
-func Jittered(ctx context.Context, d time.Duration) error {
-	return For(ctx, Jitter(d))
+// Random is where jitter comes from: numbers in [0,1). Nil is the source that
+// all of the process shares; a simulation gives one of its own, so that the same
+// seed comes to the same times again. It is as safe for concurrent use as its
+// function is.
+type Random func() float64
+
+// Draw returns the next number.
+func (r Random) Draw() float64 {
+	if r == nil {
+		return rand.Float64()
+	}
+	return r()
 }
 
 // Jitter spreads d by 20 % to either side.
-func Jitter(d time.Duration) time.Duration { return message.Jitter(d, rand.Float64()) }
+func (r Random) Jitter(d time.Duration) time.Duration { return message.Jitter(d, r.Draw()) }
+
+// Jittered is For with d spread by 20 % to either side, so that processes that
+// stumbled together do not return together.
+func (r Random) Jittered(ctx context.Context, d time.Duration) error { return For(ctx, r.Jitter(d)) }
+
+// Jittered is Random.Jittered from the shared source.
+func Jittered(ctx context.Context, d time.Duration) error { return Random(nil).Jittered(ctx, d) }
+
+// Jitter is Random.Jitter from the shared source.
+func Jitter(d time.Duration) time.Duration { return Random(nil).Jitter(d) }
 
 // Backoff doubles its pauses from First to Most. The zero pause count starts at
 // First. Not safe for concurrent use.
 type Backoff struct {
 	First, Most time.Duration
+	Random      Random
 	next        time.Duration
 }
 
@@ -43,7 +62,7 @@ type Backoff struct {
 func (b *Backoff) Step() time.Duration {
 	step := max(b.next, b.First)
 	b.next = min(2*step, b.Most)
-	return Jitter(step)
+	return b.Random.Jitter(step)
 }
 
 // Wait pauses for the next step.

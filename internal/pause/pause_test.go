@@ -39,3 +39,16 @@ func TestBackoffDoublesToItsMostAndResets(t *testing.T) {
 		t.Errorf("after a reset: %v", got)
 	}
 }
+
+func TestJitterFromAGivenSource(t *testing.T) {
+	for draw, want := range map[float64]time.Duration{0: 8 * time.Second, 0.5: 10 * time.Second, 0.75: 11 * time.Second} {
+		source := Random(func() float64 { return draw })
+		if got := source.Jitter(10 * time.Second); got != want {
+			t.Errorf("jitter of 10 s at %v: %v, want %v", draw, got, want)
+		}
+		b := Backoff{First: 10 * time.Second, Most: time.Minute, Random: source}
+		if got := b.Step(); got != want {
+			t.Errorf("first step at %v: %v, want %v", draw, got, want)
+		}
+	}
+}

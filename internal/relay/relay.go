@@ -20,6 +20,7 @@ type Config struct {
 	Batch  int           // rows per transaction; 128
 	Window int           // copies that may wait with the broker, by lane; 1,000
 	Poll   time.Duration // between looks at an idle lane; 1 s
+	Random pause.Random  // for jitter; the shared source
 }
 
 // Relay runs one loop for each lane. Start it once; Stop may be called at any
@@ -86,7 +87,7 @@ func (r *Relay) Wake(lane message.Lane) {
 
 // listen wakes all lanes when another process says that something became due.
 func (r *Relay) listen() {
-	backoff := pause.Backoff{First: 100 * time.Millisecond, Most: 10 * time.Second}
+	backoff := pause.Backoff{First: 100 * time.Millisecond, Most: 10 * time.Second, Random: r.cfg.Random}
 	for r.ctx.Err() == nil {
 		if r.cfg.Store.Wait(r.ctx) != nil {
 			_ = backoff.Wait(r.ctx) // its only error is the end of ctx, which ends the loop
@@ -116,13 +117,13 @@ func (o round) crowded() bool { return o.err == nil && errors.Is(o.refused, mess
 // run relays one lane: at once while there is more, when woken, and otherwise
 // by a poll that nothing depends on but lost wake-ups and scheduled mail.
 func (r *Relay) run(lane message.Lane) {
-	backoff := pause.Backoff{First: 100 * time.Millisecond, Most: 5 * time.Second}
+	backoff := pause.Backoff{First: 100 * time.Millisecond, Most: 5 * time.Second, Random: r.cfg.Random}
 	var last round
 	for r.ctx.Err() == nil {
 		last = r.once(lane, last.full())
 		switch {
 		case last.limit == 0 || last.crowded(): // the broker's window is full
-			_ = pause.Jittered(r.ctx, r.cfg.Poll/10)
+			_ = r.cfg.Random.Jittered(r.ctx, r.cfg.Poll/10)
 			last = round{limit: r.cfg.Batch, taken: r.cfg.Batch, confirmed: r.cfg.Batch}
 		case last.trouble():
 			r.complain(lane, last)
@@ -159,7 +160,7 @@ func (r *Relay) once(lane message.Lane, backlog bool) round {
 }
 
 func (r *Relay) idle(lane message.Lane) {
-	timer := time.NewTimer(pause.Jitter(r.cfg.Poll))
+	timer := time.NewTimer(r.cfg.Random.Jitter(r.cfg.Poll))
 	defer timer.Stop()
 	select {
 	case <-r.lanes[lane]:

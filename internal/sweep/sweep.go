@@ -27,6 +27,7 @@ type Config struct {
 	Interval time.Duration      // between rounds; 5 s by default
 	Lanes    []message.Lane     // all by default
 	Wake     func(message.Lane) // called when something went back to the outbox; may be nil
+	Random   pause.Random       // for jitter; nil: the shared source
 }
 
 // Sweep repairs in rounds. Start it once; Stop may be called at any time and
@@ -73,7 +74,7 @@ func New(cfg Config) *Sweep {
 // Start begins to sweep and returns at once.
 func (s *Sweep) Start() {
 	s.tasks.Go(func() {
-		for pause.Jittered(s.ctx, s.cfg.Interval) == nil {
+		for s.cfg.Random.Jittered(s.ctx, s.cfg.Interval) == nil {
 			s.Round(s.ctx)
 		}
 	})

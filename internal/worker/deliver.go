@@ -27,7 +27,7 @@ func (w *Worker) deliver(c message.Copy, ref message.Ref) message.Verdict {
 	claim, err := w.claim(message.Bid{Ref: ref, Redelivered: c.Redelivered})
 	if err != nil {
 		w.log.Warn("not claimed: copy goes back", "message", ref.MessageID, "recipient", ref.N, "error", err)
-		_ = pause.Jittered(w.draining, refusedClaimPause) // its only error is the end of work, which comes next anyway
+		_ = w.cfg.Random.Jittered(w.draining, refusedClaimPause) // its only error is the end of work, which comes next anyway
 		return message.VerdictRequeue
 	}
 	switch claim.State {
@@ -122,7 +122,7 @@ func (w *Worker) mark(ctx context.Context, h *holding) error {
 // moment too, and a second mail is worse than a wait; but one outcome that the
 // database never takes must not keep its worker for ever.
 func (w *Worker) record(o message.Outcome) {
-	backoff := pause.Backoff{First: 50 * time.Millisecond, Most: 10 * time.Second}
+	backoff := pause.Backoff{First: 50 * time.Millisecond, Most: 10 * time.Second, Random: w.cfg.Random}
 	var err error
 	for tries := 1; ; tries++ {
 		err = w.persist(w.recording, "record "+string(o.Kind), func(ctx context.Context) error {

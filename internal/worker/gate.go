@@ -19,8 +19,9 @@ const (
 // mail: nothing is charged, nothing is claimed, and it is asked with EHLO,
 // never with a mail.
 type gate struct {
-	probe func(context.Context) error
-	log   *slog.Logger
+	probe  func(context.Context) error
+	log    *slog.Logger
+	random pause.Random // set before run
 
 	mu      sync.Mutex
 	fault   error           // nil: open
@@ -97,7 +98,7 @@ func (g *gate) run(ctx context.Context) {
 }
 
 func (g *gate) probeUntilOpen(ctx context.Context) {
-	backoff := pause.Backoff{First: probeFirst, Most: probeMost}
+	backoff := pause.Backoff{First: probeFirst, Most: probeMost, Random: g.random}
 	for {
 		wait := backoff.Step()
 		g.mu.Lock()

@@ -3,7 +3,6 @@ package worker
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/postrider/postrider/internal/message"
@@ -77,7 +76,7 @@ func (w *Worker) judgeCrash(work *message.Work, h *holding, crash *panicError) t
 }
 
 func (w *Worker) plan(o *message.Outcome, work *message.Work, hint time.Duration) {
-	wait, ok := w.cfg.Schedule.Next(work.Attempts+1, hint, rand.Float64())
+	wait, ok := w.cfg.Schedule.Next(work.Attempts+1, hint, w.cfg.Random.Draw())
 	o.After, o.Exhausted = wait, !ok
 }
 

@@ -13,13 +13,15 @@ import (
 	"github.com/postrider/postrider/internal/pause"
 )
 
-// Config is what a Worker is built from. All fields but Logger are required.
+// Config is what a Worker is built from. All fields but Logger and Random are
+// required.
 type Config struct {
 	ID       uuid.UUID            // of this process, written into claims and attempts
 	Channels map[message.Lane]int // channels with prefetch 1, by lane
 	Lease    time.Duration        // the store's; renewed every quarter of it
 	Schedule message.Schedule
 	Logger   *slog.Logger
+	Random   pause.Random // for jitter; nil: the shared source
 
 	Store       Store
 	DeadLetters DeadLetters
@@ -63,6 +65,7 @@ func New(cfg Config) *Worker {
 	w.draining, w.drain = context.WithCancel(w.working)
 	w.recording = endsAfter(w.working, stopMargin)
 	w.gate = newGate(cfg.Sender.Probe, w.log)
+	w.gate.random = cfg.Random
 	w.held = newHoldings()
 	return w
 }
@@ -131,7 +134,7 @@ func (w *Worker) consume(lane message.Lane) {
 			continue
 		}
 		w.log.Error("queue cannot be consumed", "lane", lane, "error", err)
-		if pause.Jittered(w.draining, 10*time.Second) != nil {
+		if w.cfg.Random.Jittered(w.draining, 10*time.Second) != nil {
 			return
 		}
 	}
@@ -172,7 +175,7 @@ func (w *Worker) bury(c message.Copy, reason string) message.Verdict {
 // persist repeats call, with growing pauses, for as long as the database is
 // away or until ctx ends.
 func (w *Worker) persist(ctx context.Context, what string, call func(context.Context) error) error {
-	backoff := pause.Backoff{First: 50 * time.Millisecond, Most: 2 * time.Second}
+	backoff := pause.Backoff{First: 50 * time.Millisecond, Most: 2 * time.Second, Random: w.cfg.Random}
 	for {
 		err := call(ctx)
 		if !errors.Is(err, message.ErrUnavailable) {
