@@ -14,7 +14,7 @@ GOTESTSUM := .tools/gotestsum-v1.13.0
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## build and start everything in one process, with a development inbox; needs only Go
@@ -29,6 +29,10 @@ build: ## build bin/producer, bin/consumer and bin/postrider, static
 .PHONY: test
 test: $(GOTESTSUM) services ## every test with the race detector, both modes; ARGS='-run X ./internal/store' for some
 	@GOTESTSUM=$(abspath $(GOTESTSUM)) scripts/test.sh $(ARGS)
+
+.PHONY: test-postgres18
+test-postgres18: $(GOTESTSUM) services ## the store's suite and the stories on a private Postgres 18
+	@GOTESTSUM=$(abspath $(GOTESTSUM)) SUITE=postgres18 scripts/test.sh
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## formatting, vet, staticcheck, who may import whom (.golangci.yml), shell scripts
