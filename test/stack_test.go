@@ -70,16 +70,7 @@ func inBothModes(t *testing.T, s setting, story func(s *stack)) {
 
 func newStack(t testing.TB, m mode, set setting) *stack {
 	t.Helper()
-	s := &stack{TB: t, mode: m, relay: smtptest.New(t, set.script)}
-	s.env = map[string]string{
-		"POSTRIDER_API_KEYS": "default:" + apiKey, "POSTRIDER_LOG_FORMAT": "json",
-		"POSTRIDER_CONSUMERS": "critical:2,high:2,normal:8,low:2",
-		"POSTRIDER_LEASE":     "6s", "POSTRIDER_SWEEP_INTERVAL": "1s", "POSTRIDER_SHUTDOWN_GRACE": "20s",
-		"POSTRIDER_SMTP_URL": s.relay.URL("none", "", ""), "POSTRIDER_HELLO_NAME": "stories.example",
-	}
-	if set.smtp != "" {
-		s.env["POSTRIDER_SMTP_URL"] = set.smtp
-	}
+	s := configured(t, m, set)
 	if m == embedded {
 		s.database = "sqlite:" + filepath.Join(t.TempDir(), "story.db")
 	} else {
@@ -91,6 +82,22 @@ func newStack(t testing.TB, m mode, set setting) *stack {
 	}
 	maps.Copy(s.env, set.env)
 	s.startAll(set)
+	return s
+}
+
+// configured is a stack of which only the relay host runs yet.
+func configured(t testing.TB, m mode, set setting) *stack {
+	t.Helper()
+	s := &stack{TB: t, mode: m, relay: smtptest.New(t, set.script)}
+	s.env = map[string]string{
+		"POSTRIDER_API_KEYS": "default:" + apiKey, "POSTRIDER_LOG_FORMAT": "json",
+		"POSTRIDER_CONSUMERS": "critical:2,high:2,normal:8,low:2",
+		"POSTRIDER_LEASE":     "6s", "POSTRIDER_SWEEP_INTERVAL": "1s", "POSTRIDER_SHUTDOWN_GRACE": "20s",
+		"POSTRIDER_SMTP_URL": s.relay.URL("none", "", ""), "POSTRIDER_HELLO_NAME": "stories.example",
+	}
+	if set.smtp != "" {
+		s.env["POSTRIDER_SMTP_URL"] = set.smtp
+	}
 	return s
 }
 
