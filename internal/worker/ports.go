@@ -16,8 +16,11 @@ import (
 // Claim takes each delivery whose copy may have it (message.Delivery.ClaimFor)
 // and reads its content. Two bids for one delivery in one call: one wins.
 //
-// Renew prolongs leases; false means that the claim is no longer the holder's.
-// It is called every quarter of a lease even when nothing is held, so that the
+// Renew prolongs leases; false means that the claim is certainly no longer the
+// holder's. It waits for nobody: a claim whose row another transaction keeps
+// locked is passed over and answered with true, since neither its loss nor its
+// renewal is known; the next call finds out, well before the lease is over. It
+// is called every quarter of a lease even when nothing is held, so that the
 // store can publish what it keeps per process.
 //
 // Mark is the last step before the final dot; false means refused.

@@ -1,0 +1,128 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/postrider/postrider/internal/conformance"
+	"github.com/postrider/postrider/internal/message"
+	"github.com/postrider/postrider/internal/store"
+)
+
+// claimedMails are mails in this process's hands.
+func claimedMails(t *testing.T, s *store.Store, clock *conformance.Clock, n int) []message.Held {
+	t.Helper()
+	for range n {
+		post(t, s, mail())
+	}
+	clock.Advance(time.Minute)
+	var bids []message.Bid
+	_, _, err := s.Dispatch(t.Context(), message.LaneNormal, n, func(_ context.Context, refs []message.Ref) []error {
+		for _, ref := range refs {
+			bids = append(bids, message.Bid{Ref: ref})
+		}
+		return make([]error, len(refs))
+	})
+	if err != nil || len(bids) != n {
+		t.Fatal(len(bids), err)
+	}
+	claims, err := s.Claim(t.Context(), bids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := make([]message.Held, n)
+	for i, c := range claims {
+		held[i] = c.Work.Held
+	}
+	return held
+}
+
+func leaseOf(t *testing.T, s *store.Store, h message.Held) time.Time {
+	t.Helper()
+	view, err := s.Email(t.Context(), message.DefaultTenant, h.MessageID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return view.Deliveries[h.N].LeaseUntil
+}
+
+// TestALockedRowEndsNoOthersLease is the host that vanished inside a
+// transaction: the server keeps its row locks for ten seconds, half a lease.
+func TestALockedRowEndsNoOthersLease(t *testing.T) {
+	t.Parallel()
+	clock := conformance.NewClock()
+	s := open(t, schema(t), message.Process{ID: uuid.New()}, clock)
+	held := claimedMails(t, s, clock, 3)
+	locked, free, gone := held[0], held[1], held[2]
+	if _, err := s.Cancel(t.Context(), message.DefaultTenant, gone.MessageID); err != nil {
+		t.Fatal(err)
+	}
+	before := leaseOf(t, s, locked)
+	clock.Advance(5 * time.Second)
+	renew := func(want ...bool) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second) // less than any lock is waited for
+		defer cancel()
+		got, err := s.Renew(ctx, held)
+		if err != nil {
+			t.Fatalf("renew: %v", err)
+		}
+		for i := range want {
+			if got[i] != want[i] {
+				t.Errorf("renewals %v, want %v", got, want)
+			}
+		}
+	}
+	err := s.Hold(t.Context(), locked.Key, func() {
+		renew(true, true, false)
+		if got := leaseOf(t, s, free); got.Sub(before) < 4*time.Second {
+			t.Errorf("the free claim's lease is at %v, was at %v", got, before)
+		}
+		if got := leaseOf(t, s, locked); !got.Equal(before) {
+			t.Errorf("the locked claim's lease went from %v to %v", before, got)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	renew(true, true, false)
+	if got := leaseOf(t, s, locked); got.Sub(before) < 4*time.Second {
+		t.Errorf("once free it is renewed: %v, was %v", got, before)
+	}
+}
+
+// TestAClaimThatIsBeingEndedIsLostOnceThatIsCommitted: what locks the row may
+// be somebody who takes the claim away, and until his commit nobody knows.
+func TestAClaimThatIsBeingEndedIsLostOnceThatIsCommitted(t *testing.T) {
+	t.Parallel()
+	url := schema(t)
+	clock := conformance.NewClock()
+	s := open(t, url, message.Process{ID: uuid.New()}, clock)
+	held := claimedMails(t, s, clock, 1)
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	other, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Rollback() }()
+	if _, err := other.ExecContext(t.Context(), `UPDATE deliveries SET status='canceled', phase=0, lease_until=NULL, finished_at=1`); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Renew(t.Context(), held); err != nil || !got[0] {
+		t.Errorf("before the commit: %v %v", got, err)
+	}
+	if err := other.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Renew(t.Context(), held); err != nil || got[0] {
+		t.Errorf("after the commit: %v %v", got, err)
+	}
+}
