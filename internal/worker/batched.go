@@ -38,10 +38,18 @@ func NewBatched(next Store) *Batched {
 }
 
 // spread gives each request of a call that answers as a whole its own answer.
+// When one of a group is at fault, not the database's absence, each is asked
+// for by itself: who gathered the group must not let one fail for another.
 func spread[Req, Res any](call func(context.Context, []Req) ([]Res, error)) func(context.Context, []Req) []answer[Res] {
 	return func(ctx context.Context, reqs []Req) []answer[Res] {
-		values, err := call(ctx, reqs)
 		answers := make([]answer[Res], len(reqs))
+		values, err := call(ctx, reqs)
+		if err != nil && len(reqs) > 1 && !errors.Is(err, message.ErrUnavailable) {
+			for i := range reqs {
+				answers[i] = first(call(ctx, reqs[i:i+1]))
+			}
+			return answers
+		}
 		for i := range answers {
 			if answers[i].err = err; err == nil {
 				answers[i].value = values[i]
@@ -49,6 +57,13 @@ func spread[Req, Res any](call func(context.Context, []Req) ([]Res, error)) func
 		}
 		return answers
 	}
+}
+
+func first[Res any](values []Res, err error) answer[Res] {
+	if err != nil {
+		return answer[Res]{err: err}
+	}
+	return answer[Res]{value: values[0]}
 }
 
 // Start begins to run batches.

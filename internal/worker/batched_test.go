@@ -98,3 +98,58 @@ func TestErrorsOfABatchKeepTheirKind(t *testing.T) {
 		}
 	})
 }
+
+// pickyStore refuses every claim and mark of a call in which the second
+// recipient of a message takes part.
+type pickyStore struct{ storeFuncs }
+
+var errPicky = errors.New("a row that cannot be read")
+
+func (s *pickyStore) Claim(_ context.Context, bids []message.Bid) ([]message.Claim, error) {
+	claims := make([]message.Claim, len(bids))
+	for i, b := range bids {
+		if b.N == 1 {
+			return nil, errPicky
+		}
+		claims[i] = taken(b)
+	}
+	return claims, nil
+}
+
+func (s *pickyStore) Mark(_ context.Context, held []message.Held) ([]bool, error) {
+	ok := make([]bool, len(held))
+	for i, h := range held {
+		if ok[i] = h.N != 1; !ok[i] {
+			return nil, errPicky
+		}
+	}
+	return ok, nil
+}
+
+func TestOneAtFaultDoesNotFailItsGroup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := NewBatched(&pickyStore{})
+		var all sync.WaitGroup
+		for n := range int16(10) { // they gather until the start
+			all.Go(func() {
+				key := message.Key{MessageID: uuid.New(), N: n}
+				claims, err := b.Claim(t.Context(), []message.Bid{{Ref: message.Ref{Key: key}}})
+				if errors.Is(err, errPicky) != (n == 1) || err == nil && claims[0].Work.Key != key {
+					t.Errorf("claim %d: %+v %v", n, claims, err)
+				}
+			})
+			all.Go(func() {
+				ok, err := b.Mark(t.Context(), []message.Held{{Key: message.Key{N: n}}})
+				if errors.Is(err, errPicky) != (n == 1) || err == nil && !ok[0] {
+					t.Errorf("mark %d: %v %v", n, ok, err)
+				}
+			})
+		}
+		synctest.Wait()
+		b.Start()
+		all.Wait()
+		if err := b.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
