@@ -1,0 +1,5 @@
+package main
+
+// figures are the experiments that last: a fault that comes again and again, or
+// stays for a while, under load.
+func figures() []experiment { return nil }
