@@ -5,9 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"time"
+
+	"github.com/postrider/postrider/test/rig"
 )
 
 // campaign makes experiments one after the other and records each.
@@ -17,11 +21,43 @@ type campaign struct {
 	out     io.Writer
 	source  source
 	machine machine
+	grounds *grounds
+	dir     string // for programs, logs and databases
 	failed  []string
 }
 
+// newCampaign builds the programs and starts the services.
 func newCampaign(ctx context.Context, o options, rec *record, out io.Writer) (*campaign, error) {
-	return &campaign{options: o, record: rec, out: out, source: thisSource(ctx, ".")}, nil
+	root, err := rig.Root()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "postrider-faults-")
+	if err != nil {
+		return nil, err
+	}
+	c := &campaign{options: o, record: rec, out: out, source: thisSource(ctx, root), dir: dir}
+	fmt.Fprintln(out, "building the programs, starting the services; logs are in", dir)
+	programs, err := rig.Build(ctx, root, filepath.Join(dir, "bin"), false)
+	if err != nil {
+		return nil, err
+	}
+	services, err := rig.Private(ctx, root, o.services)
+	if err != nil {
+		return nil, err
+	}
+	c.grounds = &grounds{programs: programs, services: services}
+	c.machine = thisMachine(ctx, services.Database, services.Management)
+	return c, nil
+}
+
+// close keeps the logs of what failed.
+func (c *campaign) close() error {
+	err := c.grounds.services.Close()
+	if len(c.failed) == 0 {
+		err = errors.Join(err, os.RemoveAll(c.dir))
+	}
+	return err
 }
 
 func (c *campaign) run(ctx context.Context, chosen []experiment) error {
@@ -50,7 +86,13 @@ func (c *campaign) run(ctx context.Context, chosen []experiment) error {
 
 // make runs one experiment and adds its row, but for one that was interrupted.
 func (c *campaign) make(ctx context.Context, e experiment) error {
-	b := &bench{name: e.name, short: c.short, times: c.times, started: time.Now(), out: c.out}
+	b := &bench{
+		name: e.name, short: c.short, times: c.times, started: time.Now(), out: c.out,
+		grounds: c.grounds, dir: filepath.Join(c.dir, e.name),
+	}
+	if err := os.MkdirAll(b.dir, 0o755); err != nil {
+		return err
+	}
 	fmt.Fprintf(c.out, "  required: %s\n", e.requires)
 	limited, cancel := context.WithTimeout(ctx, 2*e.takes+10*time.Minute)
 	defer cancel()

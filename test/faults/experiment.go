@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/test/check"
+	"github.com/postrider/postrider/test/rig"
 )
 
 // experiment proves one promise under one fault. It is named in small letters with
@@ -20,8 +21,10 @@ type experiment struct {
 	// run makes the fault and measures. An error is a requirement that was not
 	// met, or a run that could not be made; what was measured until then counts
 	// all the same.
-	run func(ctx context.Context, b *bench) (measurement, error)
+	run playFunc
 }
+
+type playFunc func(ctx context.Context, b *bench) (measurement, error)
 
 // measurement is what an experiment saw.
 type measurement struct {
@@ -36,6 +39,15 @@ type bench struct {
 	times   int           // repetitions asked for; 0: the experiment's own number
 	started time.Time
 	out     io.Writer
+
+	*grounds
+	dir string // an empty folder of the experiment's own
+}
+
+// grounds are what all experiments stand on.
+type grounds struct {
+	programs *rig.Programs
+	services *rig.Services // private: they may be harmed
 }
 
 // lasting is the length of a phase that lasts full in the published figure.

@@ -1,5 +1,9 @@
 package main
 
+import "slices"
+
 // figures are the experiments that last: a fault that comes again and again, or
 // stays for a while, under load.
-func figures() []experiment { return nil }
+func figures() []experiment {
+	return slices.Concat(brokerFigures())
+}

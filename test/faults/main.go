@@ -43,6 +43,7 @@ func main() {
 type options struct {
 	list, table, resume bool
 	only, record        string
+	services            string
 	short               time.Duration
 	times               int
 }
@@ -56,6 +57,7 @@ func parse(args []string) (options, error) {
 	flags.DurationVar(&o.short, "short", 0, "cut every long phase to this, to try an experiment out; 0: full length")
 	flags.IntVar(&o.times, "times", 0, "repetitions of those that repeat; 0: as many as the figure wants")
 	flags.BoolVar(&o.resume, "resume", true, "leave out what has passed with the same code")
+	flags.StringVar(&o.services, "services", "faults", "the set of scripts/services.sh to harm; two runs at once need two")
 	flags.StringVar(&o.record, "record", "test/faults/record.jsonl", "the file to which rows are added")
 	err := flags.Parse(args)
 	return o, err
@@ -88,7 +90,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return c.run(ctx, chosen)
+	return errors.Join(c.run(ctx, chosen), c.close())
 }
 
 func list(out io.Writer, chosen []experiment) error {

@@ -28,7 +28,7 @@ func TestAnInterruptedCampaignGoesOnWhereItStopped(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out bytes.Buffer
-		c := &campaign{options: options{resume: true}, record: rec, out: &out, source: source{code: code}}
+		c := &campaign{options: options{resume: true}, record: rec, out: &out, source: source{code: code}, dir: t.TempDir()}
 		return out.String(), c.run(ctx, all)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
