@@ -3,11 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
-	"errors"
-	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/postrider/postrider/internal/message"
 )
@@ -25,13 +20,22 @@ func (t *txn) claimable() string {
 
 // Claim takes each delivery whose copy may have it and reads its content. Of
 // two bids for one delivery the first takes it.
+//
+// Contents are read first, for whatever looks as if it could be claimed: they
+// never change, and may take long. So no row is locked meanwhile, and a claim
+// that stands has its content. A read after the commit could fail, and the copy
+// would come back to a claim that lives and that nobody works on.
 func (s *Store) Claim(ctx context.Context, bids []message.Bid) ([]message.Claim, error) {
 	if len(bids) == 0 {
 		return nil, nil
 	}
+	known, err := s.contentsFor(ctx, bids)
+	if err != nil {
+		return nil, err
+	}
 	var claims []message.Claim
 	var taken []*claimed
-	err := s.tx(ctx, "claim", func(ctx context.Context, t *txn) (err error) {
+	err = s.tx(ctx, "claim", func(ctx context.Context, t *txn) (err error) {
 		claims = make([]message.Claim, len(bids))
 		if err := t.lock(ctx, keysOf(bids, func(b message.Bid) message.Key { return b.Key })); err != nil {
 			return err
@@ -39,15 +43,15 @@ func (s *Store) Claim(ctx context.Context, bids []message.Bid) ([]message.Claim,
 		if taken, err = t.take(ctx, bids); err != nil {
 			return err
 		}
-		open := hand(taken, bids, claims)
-		if err := t.explain(ctx, open, bids, claims); err != nil {
+		if err := t.explain(ctx, hand(taken, bids, claims), bids, claims); err != nil {
 			return err
 		}
-		return t.fill(ctx, taken, claims)
+		return t.readMore(ctx, taken, known)
 	})
 	if err != nil {
 		return nil, err
 	}
+	s.fill(claims, known)
 	for _, c := range taken {
 		s.marks.see(c.work.Lane, c.published)
 	}
@@ -150,73 +154,4 @@ func (t *txn) explain(ctx context.Context, open []int, bids []message.Bid, claim
 		}
 	}
 	return err
-}
-
-// fill adds to the claimed deliveries what is to be sent. One whose message
-// cannot be read fails alone: it is dead-lettered, and the sweep ends it.
-func (t *txn) fill(ctx context.Context, taken []*claimed, claims []message.Claim) error {
-	if len(taken) == 0 {
-		return nil
-	}
-	l := list{columns: []column{{"vid", kindUUID}, {"vtenant", kindInt}}}
-	messages := map[uuid.UUID]*message.Message{}
-	for _, c := range taken {
-		if messages[c.work.MessageID] == nil {
-			messages[c.work.MessageID] = &message.Message{}
-			l.rows = append(l.rows, []any{c.work.MessageID, c.tenant})
-		}
-	}
-	if err := t.contents(ctx, l, messages); err != nil {
-		return err
-	}
-	for i := range claims {
-		work := claims[i].Work
-		if work == nil {
-			continue
-		}
-		work.Message = messages[work.MessageID]
-		work.DueAt = later(work.Message.CreatedAt, work.Message.ScheduledAt)
-		if work.Message.ID == uuid.Nil {
-			t.log.Error("message cannot be read", "message", work.MessageID)
-			claims[i] = message.Claim{State: message.ClaimMissing}
-		}
-	}
-	return nil
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}
-
-// contents reads messages whole. The list holds their ids and tenants; those
-// that cannot be read stay empty.
-func (t *txn) contents(ctx context.Context, l list, messages map[uuid.UUID]*message.Message) error {
-	attached := map[uuid.UUID]*message.Message{}
-	err := t.each(ctx, l, `
-		SELECT `+headColumns+`, content, EXISTS (SELECT 1 FROM attachments WHERE message_id=id)
-		FROM v CROSS JOIN messages WHERE id=vid AND tenant_id=vtenant`, func(rows *sql.Rows) error {
-		var h headRow
-		var content string
-		var files bool
-		if err := rows.Scan(append(h.dest(), &content, &files)...); err != nil {
-			return err
-		}
-		m, err := h.message()
-		if err = errors.Join(err, json.Unmarshal([]byte(content), &m.Content)); err != nil {
-			t.log.Error("message is damaged", "message", m.ID, "error", err)
-			return nil
-		}
-		*messages[m.ID] = m
-		if files {
-			attached[m.ID] = messages[m.ID]
-		}
-		return nil
-	})
-	if err != nil || len(attached) == 0 {
-		return err
-	}
-	return t.attachments(ctx, attached, true)
 }

@@ -126,3 +126,71 @@ func TestAClaimThatIsBeingEndedIsLostOnceThatIsCommitted(t *testing.T) {
 		t.Errorf("after the commit: %v %v", got, err)
 	}
 }
+
+// TestALargeContentLocksNoRow reads a content that takes long: a lock on its
+// table stands for 25 MB over a slow line. Whoever wants the row meanwhile,
+// such as a caller who cancels, does not wait for it.
+func TestALargeContentLocksNoRow(t *testing.T) {
+	t.Parallel()
+	url := schema(t)
+	clock := conformance.NewClock()
+	s := open(t, url, message.Process{ID: uuid.New()}, clock)
+	large := mail()
+	large.Message.Attachments = []message.Attachment{{Filename: "a", ContentType: "text/plain", Disposition: "attachment"}}
+	small := mail()
+	post(t, s, large, small)
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	line, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = line.Rollback() }()
+	if _, err := line.ExecContext(t.Context(), `LOCK TABLE blobs`); err != nil {
+		t.Fatal(err)
+	}
+	claims := make(chan []message.Claim, 1)
+	go func() {
+		var bids []message.Bid
+		for _, m := range []message.Submission{large, small} {
+			bids = append(bids, message.Bid{Ref: message.Ref{Key: message.Key{MessageID: m.Message.ID}, Dispatch: 1}})
+		}
+		got, err := s.Claim(t.Context(), bids)
+		if err != nil {
+			t.Error(err)
+		}
+		claims <- got
+	}()
+	awaitLockWait(t, db)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second) // less than the reader waits
+	defer cancel()
+	if n, err := s.Cancel(ctx, message.DefaultTenant, large.Message.ID); n != 1 || err != nil {
+		t.Errorf("canceled %d: %v", n, err)
+	}
+	if err := line.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	got := <-claims
+	if len(got) != 2 || got[0].State != message.ClaimNothing || got[1].State != message.ClaimTaken {
+		t.Errorf("claims %+v, want the canceled one to be nobody's and the other taken", got)
+	}
+}
+
+// awaitLockWait returns when some session of the test's schema waits for a lock.
+func awaitLockWait(t *testing.T, db *sql.DB) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for waiting := 0; waiting == 0; {
+		if time.Now().After(deadline) {
+			t.Fatal("nobody waits for the lock")
+		}
+		err := db.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM pg_locks l JOIN pg_class c ON c.oid=l.relation
+			WHERE NOT l.granted AND c.relnamespace=current_schema()::regnamespace`).Scan(&waiting)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
