@@ -17,6 +17,7 @@ func readCases() []storeCase {
 		{"a list by status finds every shown state", caseListByStatus},
 		{"a list shows no other tenant's messages", caseListTenants},
 		{"the backlog tells rows and the oldest due one", caseBacklog},
+		{"the backlog tells what no worker has claimed", caseBacklogUnclaimed},
 		{"the clock is the database's", caseClock},
 		{"processes and dead letters are kept", caseHeartbeat},
 		{"an ended context and a closed store are unavailable", caseUnavailable},
@@ -115,6 +116,29 @@ func caseBacklog(b *storeBench) {
 	equal(b, "low", byLane[message.LaneLow].Rows, 2)
 	equal(b, "oldest", (byLane[message.LaneLow].OldestDue-time.Minute).Abs() < 2*time.Second, true)
 	equal(b, "scheduled", byLane[message.LaneHigh], message.Backlog{Lane: message.LaneHigh, Rows: 1})
+}
+
+func caseBacklogUnclaimed(b *storeBench) {
+	waits := func() time.Duration {
+		backlog, err := b.store.Backlog(b.Context())
+		b.check(err)
+		var most time.Duration
+		for _, l := range backlog {
+			most = max(most, l.OldestUnclaimed)
+		}
+		return most
+	}
+	b.post()
+	b.clock.Advance(time.Minute)
+	equal(b, "before publication", waits(), 0)
+	older := b.publish()[0]
+	b.clock.Advance(time.Minute)
+	newer := b.posted()
+	equal(b, "published", (waits()-time.Minute).Abs() < 2*time.Second, true)
+	b.claim(older)
+	equal(b, "after the older was claimed", waits() < 2*time.Second, true)
+	b.claim(newer)
+	equal(b, "after both were", waits(), 0)
 }
 
 func caseClock(b *storeBench) {

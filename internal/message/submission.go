@@ -48,11 +48,13 @@ type Page struct {
 	HasMore bool
 }
 
-// Backlog is what the outbox holds of one lane.
+// Backlog is what of one lane waits in the outbox, or with the queue for a
+// worker.
 type Backlog struct {
-	Lane      Lane
-	Rows      int64         // all outbox rows, also those for later
-	OldestDue time.Duration // how long the oldest due row has waited; 0: none is due
+	Lane            Lane
+	Rows            int64         // all outbox rows, also those for later
+	OldestDue       time.Duration // how long the oldest due row has waited; 0: none is due
+	OldestUnclaimed time.Duration // how long the queue has had the oldest delivery that no worker has claimed; 0: there is none
 }
 
 // Swept counts what a sweep of leases did.

@@ -50,6 +50,7 @@ func table(t *testing.T) string {
 	m := metrics.New("test", nil)
 	m.WatchOutbox(&ports{backlog: func() ([]message.Backlog, error) { return []message.Backlog{{Lane: message.LaneLow}}, nil }})
 	m.WatchConnection("database", func() bool { return true })
+	m.DefineFault("database", "away")
 	families := map[string]*family{}
 	for line := range strings.Lines(scrape(t, m)) {
 		note(families, strings.TrimSpace(line))

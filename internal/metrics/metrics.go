@@ -24,7 +24,7 @@ type Metrics struct {
 	accepted, replayed, notAccepted     *prometheus.CounterVec
 	claims, outcomes, failed            *prometheus.CounterVec
 	published, confirmed, returned      *prometheus.CounterVec
-	swept                               *prometheus.CounterVec
+	swept, faults, faultSeconds         *prometheus.CounterVec
 	marksRefused, deadLetters           prometheus.Counter
 	claimsHeld, sending                 prometheus.Gauge
 	acceptToSent, acceptTook, claimTook prometheus.Histogram
@@ -44,6 +44,7 @@ func New(version string, log *slog.Logger) *Metrics {
 	m.defineRelay()
 	m.defineWorker()
 	m.defineSweep()
+	m.defineFaults()
 	return m
 }
 
@@ -78,6 +79,11 @@ func (m *Metrics) defineSweep() {
 		"kind", sweptRequeued, sweptUnknown, sweptPoison, sweptLost, sweptExpired)
 }
 
+func (m *Metrics) defineFaults() {
+	m.faults = m.vector("faults_total", "Faults that began, by the part they are of, as /readyz names it, and their cause.", "part", "cause")
+	m.faultSeconds = m.vector("fault_seconds_total", "Time that a part was at fault, as /readyz says.", "part")
+}
+
 // Handler serves GET /metrics.
 func (m *Metrics) Handler() http.Handler {
 	mux := http.NewServeMux()
@@ -97,10 +103,16 @@ const namespace = "postrider"
 // counters defines a counter with one label whose values are all known, and
 // starts each at 0: a rate over a series that appears late misses its start.
 func (m *Metrics) counters(name, help, label string, values ...string) *prometheus.CounterVec {
-	vec := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, []string{label})
+	vec := m.vector(name, help, label)
 	for _, value := range values {
 		vec.WithLabelValues(value)
 	}
+	return vec
+}
+
+// vector defines a counter whose labels' values are made known later.
+func (m *Metrics) vector(name, help string, labels ...string) *prometheus.CounterVec {
+	vec := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
 	m.registry.MustRegister(vec)
 	return vec
 }

@@ -171,7 +171,8 @@ func TestSweepStoreCountsRepairs(t *testing.T) {
 		t.Error(err)
 	}
 	shows(t, m, `swept_total{kind="requeued"} 3`, `swept_total{kind="unknown"} 2`, `swept_total{kind="poison"} 1`,
-		`swept_total{kind="lost_copy"} 4`, `swept_total{kind="expired"} 4`, `failed_total{reason="poison"} 1`)
+		`swept_total{kind="lost_copy"} 4`, `swept_total{kind="expired"} 4`, `failed_total{reason="poison"} 1`,
+		`failed_total{reason="expired"} 4`)
 }
 
 func TestTheOutboxIsAskedOnceForManyScrapes(t *testing.T) {
@@ -179,10 +180,10 @@ func TestTheOutboxIsAskedOnceForManyScrapes(t *testing.T) {
 	asked := 0
 	m.WatchOutbox(&ports{backlog: func() ([]message.Backlog, error) {
 		asked++
-		return []message.Backlog{{Lane: message.LaneHigh, Rows: 7, OldestDue: 1500 * time.Millisecond}}, nil
+		return []message.Backlog{{Lane: message.LaneHigh, Rows: 7, OldestDue: 1500 * time.Millisecond, OldestUnclaimed: time.Minute}}, nil
 	}})
 	for range 3 {
-		shows(t, m, `outbox_rows{lane="high"} 7`, `outbox_oldest_due_seconds{lane="high"} 1.5`)
+		shows(t, m, `outbox_rows{lane="high"} 7`, `outbox_oldest_due_seconds{lane="high"} 1.5`, `queue_oldest_unclaimed_seconds{lane="high"} 60`)
 	}
 	if asked != 1 {
 		t.Errorf("asked %d times", asked)
@@ -209,4 +210,15 @@ func TestConnectionsShowTheirState(t *testing.T) {
 	shows(t, m, `connection_up{part="broker"} 1`, `connection_up{part="database"} 0`)
 	up = false
 	shows(t, m, `connection_up{part="broker"} 0`)
+}
+
+func TestFaultsAreCountedFromZero(t *testing.T) {
+	m := metrics.New("test", nil)
+	m.DefineFault("database", "away", "timeout")
+	shows(t, m, `faults_total{cause="away",part="database"} 0`, `fault_seconds_total{part="database"} 0`)
+	m.FaultBegan("database", "away")
+	m.FaultLasted("database", 1500*time.Millisecond)
+	m.DefineFault("database", "away", "timeout")
+	shows(t, m, `faults_total{cause="away",part="database"} 1`, `faults_total{cause="timeout",part="database"} 0`,
+		`fault_seconds_total{part="database"} 1.5`)
 }

@@ -46,6 +46,7 @@ func (s sweepStore) SweepLost(ctx context.Context, lane message.Lane, emptySince
 func (s sweepStore) SweepExpired(ctx context.Context, limit int) (int, error) {
 	n, err := s.Store.SweepExpired(ctx, limit)
 	s.m.repaired(sweptExpired, n)
+	s.m.failed.WithLabelValues(string(message.ReasonExpired)).Add(float64(n))
 	return n, err
 }
 

@@ -21,13 +21,14 @@ const (
 	backlogKept    = 5 * time.Second // however many scrape, the database is asked no more often
 )
 
-// WatchOutbox adds the depth and age of the outbox. Call it at most once.
+// WatchOutbox adds the depth and age of the outbox, and the age of the queue. Call it at most once.
 func (m *Metrics) WatchOutbox(source Backlogger) {
 	label := []string{"lane"}
 	m.registry.MustRegister(&outbox{
-		source: source,
-		rows:   prometheus.NewDesc(namespace+"_outbox_rows", "Deliveries that wait for the broker, those for later included.", label, nil),
-		oldest: prometheus.NewDesc(namespace+"_outbox_oldest_due_seconds", "How long the oldest due delivery has waited for the broker; 0 when none is due.", label, nil),
+		source:    source,
+		rows:      prometheus.NewDesc(namespace+"_outbox_rows", "Deliveries that wait for the broker, those for later included.", label, nil),
+		oldest:    prometheus.NewDesc(namespace+"_outbox_oldest_due_seconds", "How long the oldest due delivery has waited for the broker; 0 when none is due.", label, nil),
+		unclaimed: prometheus.NewDesc(namespace+"_queue_oldest_unclaimed_seconds", "How long the queue has had the oldest delivery that no worker has claimed; 0 when there is none.", label, nil),
 	})
 }
 
@@ -47,8 +48,8 @@ func (m *Metrics) WatchConnection(part string, up func() bool) {
 
 // outbox is a collector that remembers its last answer for a moment.
 type outbox struct {
-	source       Backlogger
-	rows, oldest *prometheus.Desc
+	source                  Backlogger
+	rows, oldest, unclaimed *prometheus.Desc
 
 	mu   sync.Mutex
 	at   time.Time
@@ -60,6 +61,7 @@ type outbox struct {
 func (o *outbox) Describe(out chan<- *prometheus.Desc) {
 	out <- o.rows
 	out <- o.oldest
+	out <- o.unclaimed
 }
 
 // Collect implements prometheus.Collector. Without an answer of the database
@@ -73,6 +75,7 @@ func (o *outbox) Collect(out chan<- prometheus.Metric) {
 	for _, b := range lanes {
 		out <- prometheus.MustNewConstMetric(o.rows, prometheus.GaugeValue, float64(b.Rows), string(b.Lane))
 		out <- prometheus.MustNewConstMetric(o.oldest, prometheus.GaugeValue, b.OldestDue.Seconds(), string(b.Lane))
+		out <- prometheus.MustNewConstMetric(o.unclaimed, prometheus.GaugeValue, b.OldestUnclaimed.Seconds(), string(b.Lane))
 	}
 }
 
