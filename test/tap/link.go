@@ -37,7 +37,7 @@ func (l *link) pass(from Side, r reader, to net.Conn) {
 		if muted {
 			continue
 		}
-		e := Event{Conn: l.n, From: from, Step: s.name, Text: s.text, Within: s.within, link: l}
+		e := Event{Proxy: l.proxy, Conn: l.n, From: from, Step: s.name, Text: s.text, Within: s.within, link: l}
 		rule := l.proxy.rule(e)
 		end := l.act(rule, e)
 		muted = end == Mute

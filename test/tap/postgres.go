@@ -20,7 +20,8 @@ import (
 // type, one character, for a name. Their texts are:
 //
 //   - Query, Parse, Bind, Execute: the statement, also where it was prepared
-//     before. The client library writes begin, commit and rollback so.
+//     before; of Bind and Execute then its arguments. Our client library writes
+//     begin, commit and rollback in small letters.
 //   - CommandComplete: the tag, such as COMMIT or UPDATE 1, then the statement.
 //   - ErrorResponse: the code and the message, then the statement.
 //   - ReadyForQuery: I outside a transaction, T within, E within a failed one.
@@ -145,8 +146,8 @@ func (c *pgConn) said(kind byte, body []byte) (s step, err error) {
 	case 'B':
 		var m pgproto3.Bind
 		err = m.Decode(body)
-		c.portals[m.DestinationPortal] = c.prepared[m.PreparedStatement]
-		s.name, s.text = "Bind", c.prepared[m.PreparedStatement]
+		s.name, s.text = "Bind", c.prepared[m.PreparedStatement]+values(&m)
+		c.portals[m.DestinationPortal] = s.text
 	case 'E':
 		var m pgproto3.Execute
 		err = m.Decode(body)

@@ -2,6 +2,7 @@ package tap_test
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -65,8 +66,8 @@ func TestPostgresStepsCarryTheirStatements(t *testing.T) {
 			want("Parse", insert)
 			want("ReadyForQuery", "I")
 		}
-		want("Bind", insert)
-		want("Execute", insert)
+		want("Bind", insert+" "+strconv.Itoa(n))
+		want("Execute", insert+" "+strconv.Itoa(n))
 		want("CommandComplete", "INSERT 0 1 "+insert)
 		want("ReadyForQuery", "I")
 	}
@@ -77,8 +78,16 @@ func TestPostgresStepsCarryTheirStatements(t *testing.T) {
 	want("Execute", insert)
 	want("ErrorResponse", "23505 ")
 	want("ReadyForQuery", "I")
-	run(t, c, "SELECT 1; SELECT 2")
+	id := uuid.NewString()
+	run(t, c, "SELECT $1::uuid, $2::bigint, $3::text", id, 7, "words")
 	want("ReadyForQuery", "I") // the client first closes the statement it had prepared
+	want("Parse", "SELECT $1")
+	want("ReadyForQuery", "I")
+	want("Bind", "SELECT $1::uuid, $2::bigint, $3::text "+id+" 7 words")
+	want("Execute", "SELECT $1")
+	want("CommandComplete", "SELECT 1")
+	want("ReadyForQuery", "I")
+	run(t, c, "SELECT 1; SELECT 2")
 	want("Query", "SELECT 1; SELECT 2")
 	want("CommandComplete", "SELECT 1 SELECT 1; SELECT 2")
 	want("CommandComplete", "SELECT 1 ")

@@ -50,14 +50,13 @@ func (p *Proxy) Through(raw string) (string, error) {
 	return u.String(), nil
 }
 
-// Arm puts a rule in force. Of several that apply to a step, the one armed first
-// whose turn it is acts.
-func (p *Proxy) Arm(r Rule) *Trigger {
-	t := &Trigger{proxy: p, rule: r, changed: make(chan struct{})}
+// Arm puts a rule in force on this proxy alone.
+func (p *Proxy) Arm(r Rule) *Trigger { return Arm(r, p) }
+
+func (p *Proxy) arm(t *Trigger) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.triggers = append(p.triggers, t)
-	return t
 }
 
 func (p *Proxy) disarm(t *Trigger) {
@@ -156,7 +155,7 @@ func (p *Proxy) rule(e Event) *Rule {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, t := range p.triggers {
-		if t.rule.applies(e) && t.turn() {
+		if t.turn(e) {
 			return &t.rule
 		}
 	}

@@ -2,7 +2,9 @@ package tap
 
 import (
 	"context"
+	"fmt"
 	"strings"
+	"sync"
 )
 
 // Side is who sends a step.
@@ -24,14 +26,14 @@ func (s Side) String() string {
 
 // Event is a step that is about to pass, or has.
 type Event struct {
-	Conn int    // counted from 1, in the order of arrival
-	From Side   // who sent it
-	Step string // such as basic.publish or CommandComplete
-	Text string // what it says; see AMQP and Postgres
+	Proxy *Proxy
+	Conn  int    // counted from 1, in the order of arrival
+	From  Side   // who sent it
+	Step  string // such as basic.publish or CommandComplete
+	Text  string // what it says; see AMQP and Postgres
 
 	// Within holds the statements of the Postgres transaction that the step
-	// belongs to, its own included. They are the text of which Rule.Within must
-	// be a part.
+	// belongs to, its own included, each with its arguments.
 	Within string
 
 	link *link
@@ -70,12 +72,22 @@ func (r *Rule) applies(e Event) bool {
 	return r.From == e.From && r.At == e.Step && strings.Contains(e.Text, r.Match) && strings.Contains(e.Within, r.Within)
 }
 
+// Arm puts a rule in force, on several proxies as if they were one. Of several
+// rules that apply to a step, the one armed first whose turn it is acts.
+func Arm(r Rule, on ...*Proxy) *Trigger {
+	t := &Trigger{rule: r, on: on, changed: make(chan struct{})}
+	for _, p := range on {
+		p.arm(t)
+	}
+	return t
+}
+
 // Trigger is a rule in force. Safe for concurrent use.
 type Trigger struct {
-	proxy *Proxy
-	rule  Rule
+	rule Rule
+	on   []*Proxy
 
-	// Guarded by the proxy's mutex.
+	mu      sync.Mutex
 	seen    int // how often the rule applied
 	fired   int // how often it acted
 	changed chan struct{}
@@ -83,33 +95,42 @@ type Trigger struct {
 
 // Fired returns how often the rule has acted. It is counted before Do is called.
 func (t *Trigger) Fired() int {
-	t.proxy.mu.Lock()
-	defer t.proxy.mu.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	return t.fired
 }
 
 // Await waits until the rule has begun to act n times. Its error is that of ctx.
 func (t *Trigger) Await(ctx context.Context, n int) error {
 	for {
-		t.proxy.mu.Lock()
+		t.mu.Lock()
 		fired, changed := t.fired, t.changed
-		t.proxy.mu.Unlock()
+		t.mu.Unlock()
 		if fired >= n {
 			return nil
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return ctx.Err()
+			return fmt.Errorf("%v %s %q did not pass: %w", t.rule.From, t.rule.At, t.rule.Match+t.rule.Within, ctx.Err())
 		}
 	}
 }
 
 // Disarm puts the rule out of force. What it does at this moment goes on.
-func (t *Trigger) Disarm() { t.proxy.disarm(t) }
+func (t *Trigger) Disarm() {
+	for _, p := range t.on {
+		p.disarm(t)
+	}
+}
 
-// turn counts a step that the rule applies to and reports whether it acts.
-func (t *Trigger) turn() bool {
+// turn reports whether the rule acts at the event, which it counts.
+func (t *Trigger) turn(e Event) bool {
+	if !t.rule.applies(e) {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.seen++
 	if n := t.seen - t.rule.Skip; n <= 0 || t.rule.Times > 0 && n > t.rule.Times {
 		return false
