@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -76,27 +75,36 @@ func (b *bench) say(format string, args ...any) {
 	fmt.Fprintf(b.out, "  %6s  %s\n", time.Since(b.started).Round(100*time.Millisecond), fmt.Sprintf(format, args...))
 }
 
-// choose returns the experiments whose name is, or begins with, one of the given,
-// which are parted by commas; "" is all.
+// choose returns the experiments of the given names, or else those whose names begin
+// with them, which are parted by commas; "" is all.
 func choose(all []experiment, only string) ([]experiment, error) {
 	if only == "" {
 		return all, nil
 	}
 	var chosen []experiment
 	for want := range strings.SplitSeq(only, ",") {
-		found := false
-		for _, e := range all {
-			if !strings.HasPrefix(e.name, want) {
-				continue
-			}
-			found = true
-			if !slices.ContainsFunc(chosen, func(c experiment) bool { return c.name == e.name }) {
+		found := named(all, want)
+		if len(found) == 0 {
+			return nil, fmt.Errorf("%w: %q; -list shows them", errNoSuch, want)
+		}
+		for _, e := range found {
+			if len(named(chosen, e.name)) == 0 {
 				chosen = append(chosen, e)
 			}
 		}
-		if !found {
-			return nil, fmt.Errorf("%w: %q; -list shows them", errNoSuch, want)
-		}
 	}
 	return chosen, nil
+}
+
+func named(all []experiment, want string) []experiment {
+	var begin []experiment
+	for _, e := range all {
+		if e.name == want {
+			return []experiment{e}
+		}
+		if strings.HasPrefix(e.name, want) {
+			begin = append(begin, e)
+		}
+	}
+	return begin
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/internal/smtptest"
+	"github.com/postrider/postrider/test/rig"
 )
 
 // rate is the load of the figures, in mails a second: one that two cores carry
@@ -19,7 +20,7 @@ func brokerFigures() []experiment {
 			name:     "broker-killed",
 			requires: "broker killed every 20 s for 5 min: lost 0, duplicated 0, every mail accepted at the first call, p99 of acceptance under 1 s in every 10 s",
 			takes:    6 * time.Minute,
-			run:      brokerAgainAndAgain("broker killed", (*stage).killBroker, 5*time.Minute),
+			run:      brokerAgainAndAgain("broker killed", by("rabbitmq-restart"), 5*time.Minute),
 		},
 		{
 			name:     "broker-restarted",
@@ -37,13 +38,13 @@ func brokerFigures() []experiment {
 			name:     "broker-paused",
 			requires: "broker held still for 90 s: every mail accepted, every process says so, all sent within 60 s after, lost 0, duplicated 0",
 			takes:    4 * time.Minute,
-			run:      brokerAway("broker held still", 90*time.Second, "rabbitmq-pause", "rabbitmq-resume"),
+			run:      brokerAway("broker held still", 90*time.Second, by("rabbitmq-pause"), by("rabbitmq-resume")),
 		},
 		{
 			name:     "broker-away",
 			requires: "broker away for 10 min: every mail accepted, no process exits, every process says so, all sent within 60 s after, lost 0, duplicated 0",
 			takes:    12 * time.Minute,
-			run:      brokerAway("broker away", 10*time.Minute, "rabbitmq-kill", "rabbitmq-start"),
+			run:      brokerAway("broker away", 10*time.Minute, by("rabbitmq-kill"), by("rabbitmq-start")),
 		},
 		{
 			name:     "connections-closed",
@@ -54,10 +55,6 @@ func brokerFigures() []experiment {
 	}
 }
 
-func (s *stage) killBroker(ctx context.Context) error {
-	return s.services.Fault(ctx, "rabbitmq-restart")
-}
-
 // restartBroker leaves the node itself running, as its operator does.
 func (s *stage) restartBroker(ctx context.Context) error {
 	_, err := s.services.RabbitMQCtl(ctx, "stop_app")
@@ -65,16 +62,12 @@ func (s *stage) restartBroker(ctx context.Context) error {
 	return errors.Join(err, again)
 }
 
-func (s *stage) startBroker(ctx context.Context) error {
-	return s.services.Fault(ctx, "rabbitmq-start")
-}
-
-func brokerAgainAndAgain(kind string, fault func(*stage, context.Context) error, length time.Duration) playFunc {
+func brokerAgainAndAgain(kind string, fault deed, length time.Duration) playFunc {
 	return onStage(plan{faults: []string{kind}}, func(ctx context.Context, s *stage, v *verdict) (m measurement, err error) {
-		s.afterwards(s.startBroker)
+		s.afterwards(by("rabbitmq-start"))
 		stop := s.load(ctx, rate)
 		err = s.every(ctx, 20*time.Second, s.lasting(length), func(ctx context.Context) error {
-			return s.harm(ctx, kind, func(ctx context.Context) error { return fault(s, ctx) })
+			return s.harm(ctx, kind, fault)
 		})
 		stop()
 		if err != nil {
@@ -95,10 +88,10 @@ func brokerAgainAndAgain(kind string, fault func(*stage, context.Context) error,
 func brokerKilledIdle() playFunc {
 	const kind = "broker killed"
 	return onStage(plan{faults: []string{kind}}, func(ctx context.Context, s *stage, v *verdict) (m measurement, err error) {
-		s.afterwards(s.startBroker)
+		s.afterwards(by("rabbitmq-start"))
 		var slowest time.Duration
 		for n := range s.repeat(5) {
-			if err := s.harm(ctx, kind, s.killBroker); err != nil {
+			if err := s.harm(ctx, kind, by("rabbitmq-restart")); err != nil {
 				return m, err
 			}
 			begun := time.Now()
@@ -118,18 +111,23 @@ func brokerKilledIdle() playFunc {
 	})
 }
 
+// lasting is a fault that stays for a while.
+func lasting(length time.Duration, begin, end deed) deed {
+	return func(s *stage, ctx context.Context) error {
+		if err := begin(s, ctx); err != nil {
+			return err
+		}
+		return errors.Join(sleep(ctx, s.lasting(length)), end(s, ctx))
+	}
+}
+
 // brokerAway takes the broker away for a while under load.
-func brokerAway(kind string, length time.Duration, away, back string) playFunc {
+func brokerAway(kind string, length time.Duration, away, back deed) playFunc {
 	return onStage(plan{faults: []string{kind}}, func(ctx context.Context, s *stage, v *verdict) (m measurement, err error) {
-		s.afterwards(func(ctx context.Context) error { return s.services.Fault(ctx, back) })
+		s.afterwards(back)
 		stop := s.load(ctx, rate/4)
 		watch := s.watchHealth(ctx)
-		err = s.harm(ctx, kind, func(ctx context.Context) error {
-			if err := s.services.Fault(ctx, away); err != nil {
-				return err
-			}
-			return errors.Join(sleep(ctx, s.lasting(length)), s.services.Fault(ctx, back))
-		})
+		err = s.harm(ctx, kind, lasting(length, away, back))
 		unwell := watch()
 		stop()
 		if err != nil {
@@ -139,7 +137,7 @@ func brokerAway(kind string, length time.Duration, away, back string) playFunc {
 			return m, err
 		}
 		s.requireAccepted(v)
-		s.requireNoticed(v, unwell)
+		s.requireNoticed(v, unwell, rig.Producer, rig.Consumer)
 		m.summary = fmt.Sprintf("%s for %s, %s, all sent %s after; %s", kind, s.harmed(), counts(m.report), seconds(m.report.Settled), unwell)
 		return m, nil
 	})
@@ -154,7 +152,7 @@ func connectionsClosed() playFunc {
 	return onStage(p, func(ctx context.Context, s *stage, v *verdict) (m measurement, err error) {
 		stop := s.load(ctx, rate/2)
 		err = s.every(ctx, 3*time.Second, s.lasting(time.Minute), func(ctx context.Context) error {
-			return s.harm(ctx, kind, s.closeConnections)
+			return s.harm(ctx, kind, (*stage).closeConnections)
 		})
 		stop()
 		if err != nil {

@@ -5,5 +5,5 @@ import "slices"
 // figures are the experiments that last: a fault that comes again and again, or
 // stays for a while, under load.
 func figures() []experiment {
-	return slices.Concat(brokerFigures())
+	return slices.Concat(brokerFigures(), databaseFigures(), queueFigures(), alarmFigures(), accessFigures())
 }

@@ -62,13 +62,16 @@ func (s *stage) watchHealth(ctx context.Context) (end func() symptoms) {
 	}
 }
 
-// requireNoticed wants every process to have said that it was not well, if the
-// fault was long enough.
-func (s *stage) requireNoticed(v *verdict, seen symptoms) {
+// requireNoticed wants every process of the programs to have said that it was not
+// well, if the fault was long enough.
+func (s *stage) requireNoticed(v *verdict, seen symptoms, programs ...string) {
 	if seen.watched < noticeable {
 		return
 	}
 	for _, m := range s.stack.Members() {
+		if !slices.Contains(programs, m.Program) {
+			continue
+		}
 		_, noticed := seen.first[m.Name]
 		v.require(noticed, "%s said nothing", m.Name)
 	}

@@ -34,7 +34,7 @@ type stage struct {
 	mu       sync.Mutex
 	sinks    []*smtptest.Server // the relay host, the last of those that were at the address
 	faults   []check.Fault
-	mends    []func(context.Context) error
+	mends    []deed
 	expected []string // kinds of fault
 	posted   int      // mails begun
 }
@@ -128,7 +128,7 @@ func (s *stage) close() error {
 	defer cancel()
 	var errs []error
 	for _, mend := range slices.Backward(s.mends) {
-		errs = append(errs, mend(ctx))
+		errs = append(errs, mend(s, ctx))
 	}
 	if s.stack != nil {
 		errs = append(errs, s.stack.Close(ctx))
@@ -140,12 +140,20 @@ func (s *stage) close() error {
 }
 
 // afterwards has close do something that may be done twice.
-func (s *stage) afterwards(mend func(context.Context) error) { s.mends = append(s.mends, mend) }
+func (s *stage) afterwards(mend deed) { s.mends = append(s.mends, mend) }
+
+// deed is something done to a stage.
+type deed func(s *stage, ctx context.Context) error
+
+// by is a fault of scripts/services.sh.
+func by(command string) deed {
+	return func(s *stage, ctx context.Context) error { return s.services.Fault(ctx, command) }
+}
 
 // harm makes a fault and notes when it was. Do returns when the fault is over.
-func (s *stage) harm(ctx context.Context, kind string, do func(context.Context) error) error {
+func (s *stage) harm(ctx context.Context, kind string, do deed) error {
 	begun := time.Now()
-	err := do(ctx)
+	err := do(s, ctx)
 	s.note(check.Fault{Begun: begun, Ended: time.Now(), Kind: kind})
 	if err != nil {
 		return fmt.Errorf("%s: %w", kind, err)
@@ -159,11 +167,6 @@ func (s *stage) note(f check.Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = append(s.faults, f)
-}
-
-// service makes a fault of scripts/services.sh.
-func (s *stage) service(ctx context.Context, kind, command string) error {
-	return s.harm(ctx, kind, func(ctx context.Context) error { return s.services.Fault(ctx, command) })
 }
 
 // every makes something at a steady pace for a length of time, the first after half
