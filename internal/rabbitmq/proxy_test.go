@@ -3,8 +3,10 @@ package rabbitmq_test
 import (
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/url"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -15,7 +17,8 @@ type proxy struct {
 	target   string
 
 	mu     sync.Mutex
-	conns  map[net.Conn]bool // both ends of every connection; true: frozen
+	conns  map[net.Conn]bool   // both ends of every connection; true: frozen
+	said   map[net.Conn][]byte // what each client wrote; nil: nobody listens
 	moving sync.WaitGroup
 }
 
@@ -60,6 +63,9 @@ func (x *proxy) accept() {
 		}
 		x.mu.Lock()
 		x.conns[near], x.conns[far] = false, false
+		if x.said != nil {
+			x.said[near] = []byte{}
+		}
 		x.mu.Unlock()
 		x.moving.Go(func() { x.move(near, far) })
 		x.moving.Go(func() { x.move(far, near) })
@@ -79,9 +85,32 @@ func (x *proxy) move(to, from net.Conn) {
 		if x.isFrozen(from) {
 			continue
 		}
+		x.note(from, buf[:n])
 		if _, err := io.Writer(to).Write(buf[:n]); err != nil {
 			return
 		}
+	}
+}
+
+// listen keeps from now on what the clients of new connections write.
+func (x *proxy) listen() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.said = map[net.Conn][]byte{}
+}
+
+// heard is what each client has written since.
+func (x *proxy) heard() [][]byte {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return slices.Collect(maps.Values(x.said))
+}
+
+func (x *proxy) note(from net.Conn, written []byte) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if before, listened := x.said[from]; listened {
+		x.said[from] = append(before, written...)
 	}
 }
 
