@@ -34,6 +34,10 @@ test: $(GOTESTSUM) services ## every test with the race detector, both modes; AR
 test-postgres18: $(GOTESTSUM) services ## the store's suite and the stories on a private Postgres 18
 	@GOTESTSUM=$(abspath $(GOTESTSUM)) SUITE=postgres18 scripts/test.sh
 
+.PHONY: upgrade-test
+upgrade-test: $(GOTESTSUM) services ## old and new producers and consumers side by side, forward and back
+	@GOTESTSUM=$(abspath $(GOTESTSUM)) SUITE=upgrade scripts/test.sh
+
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## formatting, vet, staticcheck, who may import whom (.golangci.yml), shell scripts
 	@GOLANGCI_LINT=$(abspath $(GOLANGCI_LINT)) scripts/lint.sh

@@ -4,6 +4,7 @@
 #
 # SUITE chooses another list of tests, which has a make target of its own:
 #   postgres18   what touches the database, on Postgres 18
+#   upgrade      programs of an earlier commit beside those of this one
 set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${GOTESTSUM:?run this as 'make test'}"
@@ -68,6 +69,7 @@ on_postgres18() {
 case ${SUITE:-} in
   '') if [[ $# -gt 0 ]]; then run_tests . "${race[@]}" "$@"; else everything; fi ;;
   postgres18) on_postgres18 ;;
+  upgrade) run_tests . "${stories[@]}" -tags upgrade -run '^TestUpgrade' ./test ;;
   *) echo "test: no suite '$SUITE'" >&2 && exit 2 ;;
 esac
 
