@@ -87,6 +87,7 @@ func (s *session) mail(line, arg string) error {
 	reply, err := s.step(Mail, line, reply)
 	if strings.HasPrefix(reply, "2") {
 		s.count++
+		s.setBusy(true)
 		from, params := path(arg)
 		s.tx = &Transaction{Session: s.n, N: s.count, From: from, Params: params, TLS: s.tls, User: s.user}
 	}

@@ -35,6 +35,7 @@ func (t *Transaction) Accepted() bool { return t.Dot && strings.HasPrefix(t.Repl
 type Stats struct {
 	Sessions int // but for those refused
 	Open     int // sessions not yet ended
+	Busy     int // those of them whose last mail was begun and not answered to its end
 	Refused  int // sessions beyond Script.MaxSessions
 	Steps    map[Step]int
 	Accepted int

@@ -27,6 +27,7 @@ type session struct {
 	count    int          // transactions so far
 	counting bool         // content is arriving
 	tx       *Transaction // open since MAIL, or nil
+	busy     bool         // counted in Stats.Busy
 }
 
 func newSession(srv *Server, c net.Conn, n int) *session {
@@ -70,6 +71,22 @@ func (s *session) turnAway() {
 func (s *session) end() {
 	_ = s.w.Flush()
 	s.finish()
+	s.setBusy(false)
+}
+
+// setBusy is told of a mail's beginning, and of its end once the client can know it.
+func (s *session) setBusy(busy bool) {
+	if s.busy == busy {
+		return
+	}
+	s.busy = busy
+	s.srv.note(func(st *Stats) {
+		if busy {
+			st.Busy++
+		} else {
+			st.Busy--
+		}
+	})
 }
 
 // readLine flushes what was answered only when the client waits for it, so
@@ -78,6 +95,9 @@ func (s *session) readLine() (string, error) {
 	if s.r.Buffered() == 0 {
 		if err := s.w.Flush(); err != nil {
 			return "", err
+		}
+		if s.tx == nil {
+			s.setBusy(false)
 		}
 	}
 	line, err := s.r.ReadString('\n')

@@ -66,12 +66,18 @@ func TestAwaitIsWokenByEvents(t *testing.T) {
 	if err := srv.AwaitStep(ctx, smtptest.Dot, 1); err != nil {
 		t.Fatal(err)
 	}
+	if st := srv.Stats(); st.Busy != 1 {
+		t.Errorf("%d sessions are in the midst of a mail", st.Busy)
+	}
 	close(gate)
 	if err := srv.AwaitMails(ctx, 1); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-done; err != nil {
 		t.Fatal(err)
+	}
+	if err := srv.Await(ctx, func(st smtptest.Stats) bool { return st.Busy == 0 }); err != nil {
+		t.Error(err)
 	}
 }
 
