@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/postrider/postrider/internal/smtptest"
+	"github.com/postrider/postrider/test/check"
+	"github.com/postrider/postrider/test/rig"
+)
+
+func workerFigures() []experiment {
+	return []experiment{
+		{
+			name:     "worker-dead-before-dot",
+			requires: "consumer killed before the final dot, 20 times: the mail is in another's hands within 1 s, duplicated 0",
+			takes:    2 * time.Minute,
+			run:      workerDead("consumer killed before the dot", smtptest.Rcpt, 20),
+		},
+		{
+			name:     "worker-dead-after-dot",
+			requires: "consumer killed after the final dot, 10 times: the mail is settled within 30 s, at most one duplicate each",
+			takes:    6 * time.Minute,
+			run:      workerDead("consumer killed after the dot", smtptest.Dot, 10),
+		},
+		{
+			name:     "sigterm",
+			requires: "SIGTERM to consumers and producer at 100 random moments under load: exit 0 within the grace of 30 s, lost 0, duplicated 0",
+			takes:    6 * time.Minute,
+			run:      terminated(),
+		},
+	}
+}
+
+// workerDead kills the consumer that has come to a step with a mail, and measures
+// how long the mail stays without hands, or without an end.
+func workerDead(kind string, step smtptest.Step, times int) playFunc {
+	a := &assassin{step: step, names: map[int]string{}}
+	p := plan{faults: []string{kind}, script: a.script(), edit: greetings}
+	return onStage(p, func(ctx context.Context, s *stage, v *verdict) (m measurement, err error) {
+		var waits []time.Duration
+		for n := range s.repeat(times) {
+			took, err := s.killAt(ctx, a, kind)
+			if err != nil {
+				return m, err
+			}
+			waits = append(waits, took)
+			s.say("%d: %s", n+1, ms(took))
+		}
+		if m.report, err = s.judge(ctx, 0, v); err != nil {
+			return m, err
+		}
+		limit, what := time.Second, "in another's hands"
+		if step == smtptest.Dot {
+			limit, what = 30*time.Second, "settled"
+		}
+		worst := quantile(1, waits)
+		v.require(worst <= limit, "%s only after %s", what, ms(worst))
+		m.summary = fmt.Sprintf("%d kills, %s after %s at the median and %s at most, %s", len(waits), what, ms(quantile(0.5, waits)), ms(worst), counts(m.report))
+		return m, nil
+	})
+}
+
+// killAt posts a mail, has the consumer killed that sends it, and starts that again
+// once the mail is with another.
+func (s *stage) killAt(ctx context.Context, a *assassin, kind string) (time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	hit := make(chan *rig.Member, 1)
+	var begun time.Time
+	a.arm(func(name string) {
+		for _, m := range s.stack.Of(rig.Consumer) {
+			if m.Name == name {
+				begun = time.Now()
+				_ = m.Process().Kill() // it is gone, or the wait below is in vain
+				hit <- m
+			}
+		}
+	})
+	s.post(ctx, 1)
+	var victim *rig.Member
+	select {
+	case victim = <-hit:
+	case <-ctx.Done():
+		return 0, fmt.Errorf("no consumer came to the step: %w", ctx.Err())
+	}
+	f := check.Fault{Begun: begun, Kind: kind, Victim: victim.Name}
+	if a.step == smtptest.Dot {
+		f.Sends = 1
+	}
+	s.note(f)
+	took, err := s.untilTakenOver(ctx, a, begun)
+	return took, errors.Join(err, s.stack.Start(victim), s.stack.Ready(ctx, victim))
+}
+
+// untilTakenOver waits until another has the mail at the step, or, where the dot was
+// written, until the mail has its end.
+func (s *stage) untilTakenOver(ctx context.Context, a *assassin, begun time.Time) (time.Duration, error) {
+	if a.step == smtptest.Dot {
+		err := rig.Await(ctx, restEvery, "the mail's end", func() (bool, error) {
+			n, err := s.stack.Open(ctx)
+			return n == 0, err
+		})
+		return time.Since(begun), err
+	}
+	select {
+	case at := <-a.again:
+		return at.Sub(begun), nil
+	case <-ctx.Done():
+		return 0, fmt.Errorf("nobody took the mail over: %w", ctx.Err())
+	}
+}
+
+// greetings has each process say its name to the relay host.
+func greetings(m *rig.Member, env map[string]string) {
+	env["POSTRIDER_HELLO_NAME"] = m.Name + ".example"
+}
+
+// terminated stops processes as a service manager does, at random moments.
+func terminated() playFunc {
+	const kind = "SIGTERM"
+	p := plan{faults: []string{kind}, script: smtptest.Script{Rules: []smtptest.Rule{
+		{At: smtptest.Data, Delay: 150 * time.Millisecond}, {At: smtptest.Dot, Delay: 150 * time.Millisecond},
+	}}}
+	return onStage(p, func(ctx context.Context, s *stage, v *verdict) (m measurement, err error) {
+		stop := s.load(ctx, rate)
+		var slowest time.Duration
+		members := s.stack.Members()
+		for n := range s.repeat(100) {
+			if err := sleep(ctx, rand.N(400*time.Millisecond)); err != nil {
+				stop()
+				return m, err
+			}
+			victim := members[n%len(members)]
+			begun := time.Now()
+			err := s.harm(ctx, kind, func(_ *stage, ctx context.Context) error { return terminate(ctx, victim) })
+			v.require(err == nil, "%v", err)
+			slowest = max(slowest, time.Since(begun))
+			if err := errors.Join(s.stack.Start(victim), s.stack.Ready(ctx, victim)); err != nil {
+				stop()
+				return m, err
+			}
+		}
+		stop()
+		if m.report, err = s.judge(ctx, 0, v); err != nil {
+			return m, err
+		}
+		v.require(s.calls.Refused() == 0, "%d calls refused", s.calls.Refused())
+		m.summary = fmt.Sprintf("%d stops, exit 0 each, the slowest %s, %s", len(s.faults), ms(slowest), counts(m.report))
+		return m, nil
+	})
+}
+
+// terminate fails unless the process exits with 0 in its grace.
+func terminate(ctx context.Context, m *rig.Member) error {
+	const grace = 30 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, grace)
+	defer cancel()
+	return m.Process().Stop(ctx)
+}
