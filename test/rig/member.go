@@ -156,6 +156,9 @@ func (s *Stack) Start(m *Member) error {
 	if m.Program == Serve {
 		c.Path, c.Args = s.layout.Programs.Path("postrider"), []string{"serve"}
 	}
+	if s.layout.Launch != nil {
+		s.layout.Launch(m, &c)
+	}
 	p, err := Start(c)
 	if err != nil {
 		return err

@@ -37,6 +37,10 @@ type Layout struct {
 	// Edit, if not nil, has the last word on a process's settings, at each of its
 	// starts: proxies are put in between here.
 	Edit func(m *Member, env map[string]string)
+
+	// Launch, if not nil, has the last word on the command of each start: how it is
+	// run elsewhere, such as in a network of its own.
+	Launch func(m *Member, c *Command)
 }
 
 // Stack is a running Postrider. It is safe for concurrent use, but two must not start
