@@ -18,7 +18,7 @@ func alarmFigures() []experiment {
 		{name: "memory-alarm", requires: "memory alarm" + requires, takes: 3 * time.Minute, run: alarm("memory alarm", "mem_alarm",
 			ctl("set_vm_memory_high_watermark", "0.0001"), ctl("set_vm_memory_high_watermark", "0.4"))},
 		{name: "disk-alarm", requires: "disk alarm" + requires, takes: 3 * time.Minute, run: alarm("disk alarm", "disk_free_alarm",
-			ctl("set_disk_free_limit", "100TB"), ctl("set_disk_free_limit", "50MB"))},
+			ctl("set_disk_free_limit", "100000000000000"), ctl("set_disk_free_limit", "50000000"))},
 	}
 }
 
