@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pressly/goose/v3"
 )
@@ -30,6 +31,9 @@ type dialect struct {
 	locked    func(context.Context, *sql.DB) ([]goose.ProviderOption, error) // keeps migrations apart
 	transient func(error) bool                                               // the transaction was rolled back and may be repeated
 	away      func(error) bool                                               // the database cannot serve now
+	moved     func(error) bool                                               // the server is not, or no longer, the one that writes
+	unreached func(error) error                                              // names the reason why there is no connection
+	patience  time.Duration                                                  // with which a connection is waited for
 }
 
 // kind is the type of a column in a list of values.
@@ -61,5 +65,6 @@ func (d *dialect) param(b *strings.Builder, k kind, ordinal int) {
 type handles struct {
 	writer, reader *sql.DB
 	bells          bells
+	reconnect      func() // replaces every connection, those in use once they are free
 	close          func() error
 }

@@ -21,7 +21,7 @@ func (s *Store) fail(op string, err error) error {
 		return nil
 	case errors.As(err, &refused), errors.Is(err, message.ErrNotFound):
 		return err
-	case s.closed.Load(), absent(err), s.away(err), s.passing(err):
+	case s.closed.Load(), absent(err), s.away(err), s.passing(err), errors.As(err, new(*connectError)):
 		return fmt.Errorf("%s: database %w: %w", op, message.ErrUnavailable, err)
 	}
 	return fmt.Errorf("%s: %w", op, err)
@@ -40,6 +40,12 @@ func absent(err error) bool {
 	}
 	return errors.As(err, &network)
 }
+
+// connectError: no connection could be had, so that nothing was asked.
+type connectError struct{ err error }
+
+func (e *connectError) Error() string { return "no connection: " + e.err.Error() }
+func (e *connectError) Unwrap() error { return e.err }
 
 // errKeyVanished: a key was there when it was to be taken and gone when it was
 // to be read, because it expired in between. The next try takes it.

@@ -9,8 +9,10 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -23,7 +25,11 @@ const (
 	statementTimeout = 15 * time.Second
 	lockTimeout      = 5 * time.Second
 	idleTimeout      = 10 * time.Second // in a transaction: its process is gone or stopped, its row locks are in everybody's way
-	connectTimeout   = 5 * time.Second
+	patience         = 4 * time.Second  // with which a connection is waited for
+	connectTimeout   = 3 * time.Second  // to one host; less than patience, so that the next of several can still be reached
+	pingTimeout      = time.Second      // of a connection that was idle; the next is tried then
+	lifetimeJitter   = 10 * time.Minute // of connections, so that those made together after an outage do not end together
+	reconnectEvery   = time.Second      // at most: replacing all connections is no answer to each of a thousand errors
 )
 
 func openPostgres(cfg Config, log *slog.Logger) (*handles, *dialect, error) {
@@ -32,6 +38,7 @@ func openPostgres(cfg Config, log *slog.Logger) (*handles, *dialect, error) {
 		return nil, nil, err
 	}
 	config.MaxConns = int32(min(cfg.MaxConns, 10_000))
+	config.AfterConnect = refuseLaxSession
 	pool, err := pgxpool.NewWithConfig(context.Background(), config)
 	if err != nil {
 		return nil, nil, errors.New(hidePassword(err.Error(), cfg.URL))
@@ -39,9 +46,25 @@ func openPostgres(cfg Config, log *slog.Logger) (*handles, *dialect, error) {
 	db := stdlib.OpenDBFromPool(pool)
 	h := &handles{
 		writer: db, reader: db, bells: newPostgresBell(config.ConnConfig.Copy(), log),
-		close: func() error { err := db.Close(); pool.Close(); return err },
+		reconnect: seldom(reconnectEvery, pool.Reset),
+		close:     func() error { err := db.Close(); pool.Close(); return err },
 	}
 	return h, postgresDialect(config), nil
+}
+
+// seldom makes a call that does nothing when the last one was less than every
+// ago.
+func seldom(every time.Duration, do func()) func() {
+	var mu sync.Mutex
+	var last time.Time
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if last.IsZero() || time.Since(last) >= every {
+			last = time.Now()
+			do()
+		}
+	}
 }
 
 // parsePostgres reads the URL and adds our limits where it sets none.
@@ -56,6 +79,15 @@ func parsePostgres(text string) (*pgxpool.Config, error) {
 	if config.ConnConfig.ConnectTimeout == 0 {
 		config.ConnConfig.ConnectTimeout = connectTimeout
 	}
+	if config.PingTimeout == 0 {
+		config.PingTimeout = pingTimeout
+	}
+	if config.MaxConnLifetimeJitter == 0 {
+		config.MaxConnLifetimeJitter = lifetimeJitter
+	}
+	if severalHosts(config.ConnConfig) && config.ConnConfig.ValidateConnect == nil {
+		config.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
 	for name, value := range map[string]string{
 		"statement_timeout": millisText(statementTimeout), "lock_timeout": millisText(lockTimeout),
 		"idle_in_transaction_session_timeout": millisText(idleTimeout),
@@ -66,6 +98,14 @@ func parsePostgres(text string) (*pgxpool.Config, error) {
 		}
 	}
 	return config, nil
+}
+
+// severalHosts: a primary and its standbys. Only one of them takes writes, and
+// which one changes.
+func severalHosts(c *pgx.ConnConfig) bool {
+	return slices.ContainsFunc(c.Fallbacks, func(f *pgconn.FallbackConfig) bool {
+		return f.Host != c.Host || f.Port != c.Port
+	})
 }
 
 func millisText(d time.Duration) string { return fmt.Sprint(d.Milliseconds()) }
@@ -107,6 +147,9 @@ func postgresDialect(config *pgxpool.Config) *dialect {
 		locked:     lockPostgresMigrations,
 		transient:  rolledBack,
 		away:       postgresAway,
+		moved:      readOnly,
+		unreached:  namePooler,
+		patience:   patience,
 	}
 }
 
@@ -119,10 +162,28 @@ func migratingPostgres(config *pgxpool.Config) (*sql.DB, func() error, error) {
 	return db, db.Close, nil
 }
 
-// rolledBack: the server ended the transaction to solve a conflict.
+// rolledBack: the server ended the transaction to solve a conflict, or because
+// a statement prepared earlier does not fit any more: a migration changed a
+// table, or another server has taken over. The driver has forgotten that
+// statement by now.
 func rolledBack(err error) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
+	if !errors.As(err, &pg) {
+		return false
+	}
+	switch pg.Code {
+	case "40001", "40P01", "26000":
+		return true
+	case "0A000": // of many meanings, told apart by the place in the server
+		return pg.Routine == "RevalidateCachedQuery"
+	}
+	return false
+}
+
+// readOnly: a standby, or a primary that has become one.
+func readOnly(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "25006"
 }
 
 // postgresAway finds the failures of a server that cannot serve now: gone,

@@ -8,12 +8,18 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/postrider/postrider/internal/pause"
 )
 
 const (
 	bellChannel = "postrider_due"
 	ringEvery   = 10 * time.Millisecond // a NOTIFY takes a global lock at its commit: not one per row
-	reconnect   = time.Second
+
+	// All processes lose their connections together when the server restarts:
+	// they come back apart, and ever less often while it is away.
+	reconnectFirst = time.Second
+	reconnectMost  = 10 * time.Second
 )
 
 // postgresBell rings in every process on the database, by NOTIFY and LISTEN on
@@ -71,20 +77,22 @@ func (b *postgresBell) stop() error {
 
 // run keeps a connection and a session on it for as long as the store is open.
 func (b *postgresBell) run(session func(*pgx.Conn) error) {
+	backoff := pause.Backoff{First: reconnectFirst, Most: reconnectMost}
 	for b.ctx.Err() == nil {
-		err := b.connected(session)
+		err := b.connected(session, backoff.Reset)
 		if b.ctx.Err() == nil {
 			b.log.Debug("wake-ups are lost until the database is back; the poll goes on", "error", err)
 		}
-		idle(b.ctx, reconnect)
+		_ = backoff.Wait(b.ctx) // its only error is the end of ctx, which ends the loop
 	}
 }
 
-func (b *postgresBell) connected(session func(*pgx.Conn) error) error {
+func (b *postgresBell) connected(session func(*pgx.Conn) error, there func()) error {
 	conn, err := pgx.ConnectConfig(b.ctx, b.config)
 	if err != nil {
 		return err
 	}
+	there()
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()

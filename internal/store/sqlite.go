@@ -47,7 +47,7 @@ func openSQLite(ctx context.Context, file string, _ *slog.Logger) (_ *handles, _
 	if err != nil {
 		return nil, nil, errors.Join(err, writer.Close())
 	}
-	h := &handles{writer: writer, reader: reader, bells: newBell(), close: func() error {
+	h := &handles{writer: writer, reader: reader, bells: newBell(), reconnect: func() {}, close: func() error {
 		return errors.Join(reader.Close(), writer.Close(), lock.Close())
 	}}
 	return h, sqliteDialect(writer), nil
@@ -96,6 +96,9 @@ func sqliteDialect(writer *sql.DB) *dialect {
 		},
 		transient: func(error) bool { return false },
 		away:      sqliteAway,
+		moved:     func(error) bool { return false },
+		unreached: func(err error) error { return err },
+		patience:  opLimit / 2, // all writers wait for one connection
 	}
 }
 

@@ -38,14 +38,14 @@ func (s *Store) tx(ctx context.Context, op string, do step) error {
 // single runs a step of one statement without the round trips of a transaction.
 func (s *Store) single(ctx context.Context, op string, do step) error {
 	return s.repeat(ctx, op, func(ctx context.Context) error {
-		return do(ctx, &txn{Store: s, q: s.writer})
+		return s.on(ctx, s.writer, func(conn *sql.Conn) error { return do(ctx, &txn{Store: s, q: conn}) })
 	})
 }
 
 // read runs statements that change nothing.
 func (s *Store) read(ctx context.Context, op string, do step) error {
 	return s.repeat(ctx, op, func(ctx context.Context) error {
-		return do(ctx, &txn{Store: s, q: s.reader})
+		return s.on(ctx, s.reader, func(conn *sql.Conn) error { return do(ctx, &txn{Store: s, q: conn}) })
 	})
 }
 
@@ -78,22 +78,42 @@ func idle(ctx context.Context, d time.Duration) {
 	}
 }
 
-func (s *Store) once(ctx context.Context, db *sql.DB, opts *sql.TxOptions, do step) error {
-	tx, err := db.BeginTx(ctx, opts)
+// on runs do with a connection. It waits for one no longer than the engine's
+// patience, which is far less than a statement may take: a caller who finds
+// every connection in use, or the server full, is told so while he still waits.
+func (s *Store) on(ctx context.Context, db *sql.DB, do func(*sql.Conn) error) (err error) {
+	waiting, cancel := context.WithTimeout(ctx, s.patience)
+	conn, err := db.Conn(waiting)
+	cancel()
 	if err != nil {
-		return err
+		return &connectError{s.unreached(err)}
 	}
-	t := &txn{Store: s, q: tx}
-	if err := do(ctx, t); err != nil {
-		return errors.Join(err, undone(tx.Rollback()))
+	defer func() { err = errors.Join(err, undone(conn.Close())) }()
+	if err = do(conn); s.moved(err) {
+		s.reconnect()
 	}
-	if err := tx.Commit(); err != nil {
-		return err
-	}
-	if t.due {
-		s.bells.ring()
-	}
-	return nil
+	return err
+}
+
+func (s *Store) once(ctx context.Context, db *sql.DB, opts *sql.TxOptions, do step) error {
+	return s.on(ctx, db, func(conn *sql.Conn) (err error) {
+		tx, err := conn.BeginTx(ctx, opts)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, undone(tx.Rollback())) }() // does nothing after the commit
+		t := &txn{Store: s, q: tx}
+		if err := do(ctx, t); err != nil {
+			return err
+		}
+		if err := tx.Commit(); err != nil {
+			return err
+		}
+		if t.due {
+			s.bells.ring()
+		}
+		return nil
+	})
 }
 
 // undone passes over what a rollback says about a transaction that is already
