@@ -12,7 +12,7 @@ import (
 
 const (
 	batch     = 128
-	spread    = 5 * time.Second  // over which deliveries taken back become due
+	spread    = 3 * time.Second  // over which deliveries taken back become due: a lease of 20 s, a round and it stay below 30 s
 	grace     = 10 * time.Second // after a database came back or its clock stepped
 	clockStep = time.Second      // what counts as a step
 	lookApart = 5 * time.Second  // between two looks at an empty lane
