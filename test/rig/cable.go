@@ -20,8 +20,11 @@ type Cable struct {
 }
 
 // NewCable leads to target, host:port; the caller closes it.
-func NewCable(target string) (*Cable, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func NewCable(target string) (*Cable, error) { return NewCableAt("127.0.0.1:0", target) }
+
+// NewCableAt is NewCable with its near end at an address.
+func NewCableAt(addr, target string) (*Cable, error) {
+	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, err
 	}
@@ -38,6 +41,9 @@ func CableTo(raw string) (*Cable, error) {
 	}
 	return NewCable(u.Host)
 }
+
+// Addr is the cable's near end.
+func (c *Cable) Addr() string { return c.listener.Addr().String() }
 
 // Through returns the URL with the cable's address in place of its host.
 func (c *Cable) Through(raw string) (string, error) {
