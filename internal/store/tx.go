@@ -9,8 +9,9 @@ import (
 )
 
 const (
-	maxRepeats  = 5 // of a transaction the database rolled back by itself
+	maxRepeats  = 8 // of a transaction the database rolled back by itself
 	repeatPause = 20 * time.Millisecond
+	repeatMost  = 320 * time.Millisecond
 	opLimit     = 20 * time.Second // on one transaction: a database that hangs is one that is away
 )
 
@@ -64,7 +65,7 @@ func (s *Store) repeat(ctx context.Context, op string, do func(context.Context) 
 		if err = do(ctx); err == nil || !s.passing(err) {
 			break
 		}
-		idle(ctx, time.Duration(rand.Int64N(int64(repeatPause)<<n)))
+		idle(ctx, time.Duration(rand.Int64N(int64(min(repeatPause<<n, repeatMost)))))
 	}
 	return s.fail(op, err)
 }

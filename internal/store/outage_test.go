@@ -1,0 +1,103 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/postrider/postrider/internal/conformance"
+	"github.com/postrider/postrider/internal/message"
+	"github.com/postrider/postrider/internal/store"
+)
+
+// TestALockedOutboxStopsOnlyWhatNeedsIt: acceptance is told so in bounded
+// time, and what needs no outbox goes on as if nothing were.
+func TestALockedOutboxStopsOnlyWhatNeedsIt(t *testing.T) {
+	t.Parallel()
+	admin := schema(t)
+	clock := conformance.NewClock()
+	s := open(t, admin, message.Process{ID: uuid.New()}, clock)
+	held := claimedMails(t, s, clock, 1)
+	db, err := sql.Open("pgx", admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	lock, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = lock.Rollback() }()
+	if _, err := lock.ExecContext(t.Context(), `LOCK TABLE outbox`); err != nil {
+		t.Fatal(err)
+	}
+	accepted := make(chan error, 1)
+	m := mail()
+	go func() {
+		ctx, cancel := context.WithTimeout(t.Context(), soon)
+		defer cancel()
+		accepted <- s.Accept(ctx, []message.Submission{m})[0].Err
+	}()
+	awaitLockWait(t, db)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second) // less than a lock is waited for
+	defer cancel()
+	_, renewed := s.Renew(ctx, held)
+	_, marked := s.Mark(ctx, held)
+	recorded := s.Record(ctx, []message.Outcome{{Held: held[0], Kind: message.OutcomeSent}})[0]
+	_, read := s.Email(ctx, message.DefaultTenant, held[0].MessageID)
+	if err := errors.Join(renewed, marked, recorded, read); err != nil {
+		t.Errorf("what needs no outbox: %v", err)
+	}
+	if err := <-accepted; !errors.Is(err, message.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("acceptance: %v, want the server's word that a lock is not free", err)
+	}
+	if err := lock.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Email(t.Context(), message.DefaultTenant, m.Message.ID); !errors.Is(err, message.ErrNotFound) {
+		t.Errorf("what was not accepted: %v", err)
+	}
+	post(t, s, m)
+}
+
+// TestAReadOnlyServerIsLeftOnceThereIsAnother: the sessions lead to a server that
+// takes no writes, as those do that a failover left behind. They would keep
+// doing so for as long as they live.
+func TestAReadOnlyServerIsLeftOnceThereIsAnother(t *testing.T) {
+	t.Parallel()
+	admin := schema(t)
+	clock := conformance.NewClock()
+	open(t, admin, message.Process{ID: uuid.New()}, clock)
+	db, err := sql.Open("pgx", admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	asOther := asRole(t, admin, ``)
+	u, err := url.Parse(asOther)
+	if err != nil {
+		t.Fatal(err)
+	}
+	execute(t, db, `ALTER ROLE `+u.User.Username()+` SET default_transaction_read_only=on`) // sessions that begin now
+	s := unmigrated(t, store.Config{URL: asOther, MaxConns: 4})
+	m := mail()
+	if err := s.Accept(t.Context(), []message.Submission{m})[0].Err; !errors.Is(err, message.ErrUnavailable) {
+		t.Errorf("read-only: %v", err)
+	}
+	if _, err := s.Email(t.Context(), message.DefaultTenant, m.Message.ID); !errors.Is(err, message.ErrNotFound) {
+		t.Errorf("reading goes on, and nothing is there: %v", err)
+	}
+	execute(t, db, `ALTER ROLE `+u.User.Username()+` RESET default_transaction_read_only`)
+	deadline := time.Now().Add(20 * time.Second)
+	for err = message.ErrUnavailable; errors.Is(err, message.ErrUnavailable) && time.Now().Before(deadline); {
+		err = s.Accept(t.Context(), []message.Submission{m})[0].Err
+	}
+	if err != nil {
+		t.Errorf("it does not heal by itself: %v", err)
+	}
+}
