@@ -19,7 +19,7 @@ func (s *stage) post(ctx context.Context, n int) {
 }
 
 // load posts mails at a rate until the returned function is called, which waits
-// until every caller has its answer.
+// until every caller has its answer, and may be called again.
 func (s *stage) load(ctx context.Context, rate float64) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})

@@ -20,6 +20,7 @@ type plan struct {
 	consumers int             // 0 is 2; none: -1
 	env       map[string]string
 	edit      func(m *rig.Member, env map[string]string)
+	launch    func(m *rig.Member, c *rig.Command)
 	faults    []string // kinds without which the run proves nothing
 }
 
@@ -65,7 +66,7 @@ func (b *bench) stage(ctx context.Context, p plan) (*stage, error) {
 	}
 	s.stack, err = rig.NewStack(ctx, rig.Layout{
 		Programs: b.programs, Dir: b.dir, Services: b.services, Consumers: max(0, cmp.Or(p.consumers, 2)),
-		Relay: "smtp://" + addr + "?tls=none", Env: p.env, Edit: p.settings,
+		Relay: "smtp://" + addr + "?tls=none", Env: p.env, Edit: p.settings, Launch: p.launch,
 	})
 	if err != nil {
 		return nil, errors.Join(err, s.close())
