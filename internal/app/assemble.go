@@ -49,6 +49,9 @@ type assembly struct {
 	worker  *worker.Worker
 	inbox   *mailcatch.Inbox
 	keys    map[string]int64
+
+	watch    *watch
+	observed *observations
 }
 
 // assemble makes every part of the plan. Nothing runs before Start; what was
@@ -65,8 +68,9 @@ func assemble(ctx context.Context, log *slog.Logger, p plan) (*App, error) {
 			ID: uuid.New(), Program: p.build.Program, Host: host, PID: os.Getpid(), Version: p.build.Version, State: "running",
 		},
 	}
+	a.watch, a.observed = newWatch(log, a.metrics), newObservations()
 	for _, step := range []func(context.Context) error{
-		a.openStore, a.openQueue, a.makeInbox, a.sendOut, a.takeIn, a.serveAPI, a.serveMetrics, a.heartbeat,
+		a.openStore, a.openQueue, a.makeInbox, a.sendOut, a.takeIn, a.serveAPI, a.serveMetrics, a.keepWatch,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, a.Stop(ctx))
@@ -90,7 +94,11 @@ func (a *assembly) openStore(ctx context.Context) error {
 	}
 	a.store = s
 	a.opened("database", s.Close)
-	a.add(part{name: "tables", start: a.prepareTables})
+	a.add(part{name: "tables", start: a.prepareTables, stop: func(ctx context.Context) error {
+		a.say(ctx, "stopped") // nothing else of this process runs any more
+		return nil
+	}})
+	a.lookAtDatabase()
 	return nil
 }
 
@@ -124,6 +132,7 @@ func (a *assembly) openQueue(context.Context) error {
 	a.queue, a.broker = q, q
 	a.metrics.WatchConnection("rabbitmq_publisher", func() bool { return q.State().Publisher.Connected })
 	a.metrics.WatchConnection("rabbitmq_consumer", func() bool { return q.State().Consumer.Connected })
+	a.lookAtBroker()
 	a.add(part{name: "rabbitmq", start: q.Start, stop: q.Stop})
 	return nil
 }
@@ -174,13 +183,15 @@ func (a *assembly) sendOut(context.Context) error {
 		return err
 	}
 	a.add(part{name: "sessions", stop: m.Stop})
-	batched := worker.NewBatched(a.metrics.WorkerStore(a.store))
+	batched := worker.NewBatched(a.metrics.WorkerStore(observedWork{a.store, a.observed}))
 	a.add(part{name: "records", start: noError(batched.Start), stop: batched.Stop})
 	a.worker = worker.New(worker.Config{
 		ID: a.process.ID, Channels: a.sending.Consumers, Lease: a.sending.Lease,
 		Schedule: message.Schedule{Window: a.sending.RetryWindow}, Logger: a.log,
-		Store: batched, DeadLetters: a.metrics.DeadLetters(a.store), Queue: a.queue, Sender: a.metrics.Sender(m),
+		Store: batched, DeadLetters: a.metrics.DeadLetters(observedDeadLetters{a.store, a.observed}), Queue: a.queue,
+		Sender: a.metrics.Sender(observedSender{m, a.observed}),
 	})
+	a.lookAtSending()
 	a.metrics.WatchConnection("relay_host", func() bool { return a.worker.RelayHost() == nil })
 	a.add(part{name: "workers", start: noError(a.worker.Start), drain: a.worker.Drain, stop: a.worker.Stop})
 	return nil
@@ -200,16 +211,19 @@ func (a *assembly) takeIn(context.Context) error {
 	if a.serving == nil {
 		return nil
 	}
-	a.relay = relay.New(relay.Config{Store: a.store, Queue: a.metrics.RelayQueue(a.queue), Logger: a.log})
+	a.relay = relay.New(relay.Config{
+		Store: observedOutbox{a.store, a.observed}, Queue: a.metrics.RelayQueue(observedQueue{a.queue, a.observed}), Logger: a.log,
+	})
 	a.add(part{name: "relay", start: noError(a.relay.Start), stop: a.relay.Stop})
 	s := sweep.New(sweep.Config{
-		Store: a.metrics.SweepStore(a.store), Queue: a.queue, Logger: a.log,
+		Store: a.metrics.SweepStore(observedSweep{a.store, a.observed}), Queue: a.queue, Logger: a.log,
 		Interval: a.repair.SweepInterval, Wake: a.relay.Wake,
 	})
 	a.add(part{name: "sweep", start: noError(s.Start), stop: s.Stop})
-	a.accept = accept.New(a.metrics.AcceptStore(a.store), message.DefaultLimits(), a.relay.Wake, time.Now)
+	a.accept = accept.New(a.metrics.AcceptStore(observedAccept{a.store, a.observed}), message.DefaultLimits(), a.relay.Wake, time.Now)
 	a.add(part{name: "accept", start: noError(a.accept.Start), stop: a.accept.Stop})
 	a.metrics.WatchOutbox(a.store)
+	a.lookAtServing()
 	return nil
 }
 
@@ -225,7 +239,7 @@ func (a *assembly) serveAPI(context.Context) error {
 		start: func(ctx context.Context) error {
 			handler, err := httpapi.New(httpapi.Config{
 				Keys: a.keys, Limits: message.DefaultLimits(), Version: a.build.Version, Log: a.log,
-			}, httpapi.Ports{Accept: a.accept, Emails: wakeful{a.store, a.relay}, Schedule: wakeful{a.store, a.relay}, Health: a.health()})
+			}, httpapi.Ports{Accept: a.accept, Emails: wakeful{a.store, a.relay}, Schedule: wakeful{a.store, a.relay}, Health: a.watch})
 			if err != nil {
 				return err
 			}

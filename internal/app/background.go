@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,10 +19,7 @@ import (
 	"github.com/postrider/postrider/internal/store"
 )
 
-const (
-	heartbeatEvery = 10 * time.Second
-	firstContact   = 30 * time.Second
-)
+const firstContact = 30 * time.Second
 
 // prepareTables waits for the database, brings the tables up to date where the
 // settings say so, and refuses to run on others than this build knows.
@@ -87,7 +83,7 @@ func tenantKeys(ctx context.Context, s *store.Store, keys config.APIKeys) (map[s
 // serveMetrics makes the server of /metrics, /healthz and /readyz.
 func (a *assembly) serveMetrics(context.Context) error {
 	mux := http.NewServeMux()
-	mux.Handle("/", httpapi.Probes(a.health()))
+	mux.Handle("/", httpapi.Probes(a.watch))
 	mux.Handle("GET /metrics", a.metrics.Handler())
 	server := httpserver.New(httpserver.Config{Addr: a.plan.metrics.Listen.String(), Log: a.log}, mux)
 	a.add(part{
@@ -104,43 +100,37 @@ func (a *assembly) serveMetrics(context.Context) error {
 	return nil
 }
 
-// heartbeat keeps this process in the table of workers. It is added last, so
-// that the word "draining" is the first thing a stop does.
-func (a *assembly) heartbeat(context.Context) error {
-	ctx, stop := context.WithCancel(context.Background())
-	var beating sync.WaitGroup
+// keepWatch looks at every part from now on, and keeps this process in the
+// table of workers. It is added last, so that the word "draining" is the first
+// thing a stop does.
+func (a *assembly) keepWatch(context.Context) error {
 	a.add(part{
-		name: "heartbeat",
-		start: func(context.Context) error {
-			beating.Go(func() {
-				for {
-					a.beat(ctx, "running")
-					if pause.Jittered(ctx, heartbeatEvery) != nil {
-						return
-					}
-				}
-			})
-			return nil
-		},
-		stop: func(stopping context.Context) error {
-			stop()
-			beating.Wait()
-			a.beat(stopping, "draining")
+		name:  "watch",
+		start: noError(a.watch.start),
+		stop: func(ctx context.Context) error {
+			a.watch.stop()
+			a.say(ctx, "draining")
 			return nil
 		},
 	})
 	return nil
 }
 
-// beat is for people who look at the table; nothing depends on it.
-func (a *assembly) beat(ctx context.Context, state string) {
+// say notes a state for people who look at the table of workers; nothing
+// depends on it.
+func (a *assembly) say(ctx context.Context, state string) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
+	if err := a.beat(ctx, state); err != nil {
+		a.log.Debug("state not written", "state", state, "error", err)
+	}
+}
+
+// beat writes this process's line in the table of workers.
+func (a *assembly) beat(ctx context.Context, state string) error {
 	p := a.process
 	p.State = state
-	if err := a.store.Heartbeat(ctx, p); err != nil && ctx.Err() == nil {
-		a.log.Debug("heartbeat not written", "error", err)
-	}
+	return a.store.Heartbeat(ctx, p)
 }
 
 // wakeful wakes the relay after a caller has put deliveries back into the

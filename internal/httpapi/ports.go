@@ -53,10 +53,13 @@ const (
 	CheckDown     CheckStatus = "down"
 )
 
-// Check is the state of one part, and what to do about it.
+// Check is the state of one part, and what to do about it. Cause is the word
+// that metrics and the log have for what is wrong.
 type Check struct {
 	Name   string      `json:"name"`
 	Status CheckStatus `json:"status"`
+	Cause  string      `json:"cause,omitempty"`
+	Since  *time.Time  `json:"since,omitempty"`
 	Detail string      `json:"detail,omitempty"`
 	Remedy string      `json:"remedy,omitempty"`
 }

@@ -42,7 +42,7 @@ func (m *Mailer) words(text string) string { return clean(m.redact.Replace(text)
 // refused is a failure by a reply.
 func (m *Mailer) refused(at stage, r reply) *message.SendError {
 	e := &message.SendError{
-		RelayHost: m.host.addr, Code: r.code, Enhanced: r.enhanced,
+		RelayHost: m.host.addr, Stage: string(at), Code: r.code, Enhanced: r.enhanced,
 		Text: m.words(fmt.Sprintf("in reply to %s: %s", at, r.text)),
 	}
 	e.Fault, e.Reason = faultOf(at, r.code)
@@ -72,7 +72,7 @@ func faultOf(at stage, code int) (message.Fault, message.Reason) {
 // broken is a failure without a reply. A caller that gave up is no fault of the
 // relay host's.
 func (m *Mailer) broken(ctx context.Context, at stage, err error) *message.SendError {
-	e := &message.SendError{RelayHost: m.host.addr, Err: err, Fault: message.FaultRelayHost}
+	e := &message.SendError{RelayHost: m.host.addr, Stage: string(at), Err: err, Fault: message.FaultRelayHost}
 	switch {
 	case at == stageDot:
 		e.Fault = message.FaultUnknown

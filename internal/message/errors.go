@@ -108,6 +108,7 @@ type SendError struct {
 	Fault      Fault
 	Reason     Reason // with FaultPermanent
 	RelayHost  string
+	Stage      string // of the SMTP session, such as CONNECT or AUTH; "" where it came to none
 	Code       int
 	Enhanced   string
 	Text       string        // the server's words, or what went wrong in ours

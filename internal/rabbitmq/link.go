@@ -53,14 +53,14 @@ func (l *link) run(ctx context.Context) {
 		began := time.Now()
 		err := l.attempt(ctx, to)
 		if ctx.Err() != nil {
-			l.lost(errStopped.Error())
+			l.lost(errStopped.Error(), false)
 			return
 		}
 		if time.Since(began) > goodSession {
 			steps.Reset()
 		}
-		l.lost(to.clean(err))
-		l.log.Warn("broker connection is down", "server", to.address, "error", to.clean(err))
+		l.lost(to.clean(err), denied(err))
+		l.log.Warn("broker connection is down", "server", to.address, "error", to.clean(err), "remedy", remedyFor(err))
 		if steps.Wait(ctx) != nil {
 			return
 		}
@@ -154,7 +154,8 @@ func (l *link) blocked(s *session, b amqp.Blocking) {
 	reason := ""
 	if b.Active {
 		reason = b.Reason
-		l.log.Warn("broker takes no messages", "reason", b.Reason, "session", s.number)
+		l.log.Warn("broker takes no messages", "reason", b.Reason, "session", s.number,
+			"remedy", "free memory or disk on the broker; messages wait in the database meanwhile")
 	} else {
 		l.log.Info("broker takes messages again", "session", s.number)
 	}
@@ -172,20 +173,33 @@ func (l *link) next() uint64 {
 func (l *link) connected(s *session) {
 	l.set(s)
 	l.update(func(state *LinkState) {
-		state.Connected, state.Since, state.LastError = true, time.Now(), ""
+		state.Connected, state.Since, state.Refused, state.LastError = true, time.Now(), false, ""
 	})
 }
 
 // gone takes the session from those who look for one.
 func (l *link) gone() { l.set(nil) }
 
-func (l *link) lost(reason string) {
+// denied reports whether the broker answered, and would not have us.
+func denied(err error) bool {
+	var e *amqp.Error
+	return errors.As(err, &e) && (e.Code == amqp.AccessRefused || e.Code == amqp.NotAllowed)
+}
+
+func remedyFor(err error) string {
+	if denied(err) {
+		return "check user, password and virtual host of the broker's URL, and that the user may use that virtual host"
+	}
+	return "none needed if the broker comes back: connecting is tried again without end; else check the broker's URL"
+}
+
+func (l *link) lost(reason string, refused bool) {
 	l.gone()
 	l.update(func(state *LinkState) {
 		if state.Connected || state.Since.IsZero() {
 			state.Since = time.Now()
 		}
-		state.Connected, state.Blocked, state.Faults, state.LastError = false, "", nil, reason
+		state.Connected, state.Blocked, state.Faults, state.Refused, state.LastError = false, "", nil, refused, reason
 	})
 }
 

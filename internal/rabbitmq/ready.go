@@ -14,24 +14,36 @@ import (
 // what was confirmed before. It returns within 5 s; an error wraps
 // message.ErrUnavailable.
 func (q *Queue) Ready(ctx context.Context, lane message.Lane) (int, error) {
+	state, err := q.look(ctx, lane)
+	return state.Messages, err
+}
+
+// Consumers is the number of consumers that the lane's queue has, of all
+// processes. It returns within 5 s; an error wraps message.ErrUnavailable.
+func (q *Queue) Consumers(ctx context.Context, lane message.Lane) (int, error) {
+	state, err := q.look(ctx, lane)
+	return state.Consumers, err
+}
+
+func (q *Queue) look(ctx context.Context, lane message.Lane) (state amqp.Queue, err error) {
 	if !lane.Valid() {
-		return 0, fmt.Errorf("rabbitmq: ready: no lane %q: %w", lane, message.ErrUnroutable)
+		return state, fmt.Errorf("rabbitmq: look at a queue: no lane %q: %w", lane, message.ErrUnroutable)
 	}
 	if err := q.join(); err != nil {
-		return 0, fmt.Errorf("rabbitmq: ready: %w", err)
+		return state, fmt.Errorf("rabbitmq: look at a queue: %w", err)
 	}
 	defer q.busy.Done()
-	n, err := q.ready(ctx, q.topology.queue(lane))
+	state, err = q.inspect(ctx, q.topology.queue(lane))
 	if err != nil && !errors.Is(err, message.ErrUnavailable) {
 		err = unavailable(err)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("rabbitmq: ready: %w", err)
+		return amqp.Queue{}, fmt.Errorf("rabbitmq: look at a queue: %w", err)
 	}
-	return n, nil
+	return state, nil
 }
 
-func (q *Queue) ready(ctx context.Context, queue string) (int, error) {
+func (q *Queue) inspect(ctx context.Context, queue string) (state amqp.Queue, err error) {
 	l := q.publisher
 	if l == nil {
 		l = q.consumer
@@ -40,20 +52,20 @@ func (q *Queue) ready(ctx context.Context, queue string) (int, error) {
 	defer cancel()
 	s, err := l.soon(ctx)
 	if err != nil {
-		return 0, err
+		return state, err
 	}
 	if err := acquire(ctx, s.counter.turn); err != nil {
-		return 0, err
+		return state, err
 	}
 	defer func() { <-s.counter.turn }()
-	n, err := s.counter.count(s, queue)
+	state, err = s.counter.count(s, queue)
 	if err != nil {
 		s.wish() // the queue may be missing
 	}
-	return n, err
+	return state, err
 }
 
-// counter asks for the length of queues on a channel of its own, because a
+// counter asks for the state of queues on a channel of its own, because a
 // queue that is missing closes the channel. It belongs to whoever has the turn.
 type counter struct {
 	turn chan struct{} // holds one
@@ -64,9 +76,9 @@ func newCounter() *counter { return &counter{turn: make(chan struct{}, 1)} }
 
 // count declares the queue passively, which costs the broker 0.1 ms; the
 // management API lags by seconds.
-func (c *counter) count(s *session, queue string) (n int, err error) {
+func (c *counter) count(s *session, queue string) (state amqp.Queue, err error) {
 	if reason, _ := s.alarm.state(); reason != "" {
-		return 0, errors.New(reason)
+		return state, errors.New(reason)
 	}
 	err = s.ask(countTimeout, func() error {
 		if c.ch == nil || c.ch.IsClosed() {
@@ -74,9 +86,8 @@ func (c *counter) count(s *session, queue string) (n int, err error) {
 				return err
 			}
 		}
-		state, err := c.ch.QueueDeclarePassive(queue, true, false, false, false, nil)
-		n = state.Messages
+		state, err = c.ch.QueueDeclarePassive(queue, true, false, false, false, nil)
 		return err
 	})
-	return n, err
+	return state, err
 }

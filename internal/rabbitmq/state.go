@@ -16,6 +16,7 @@ type LinkState struct {
 	Session   uint64    // number of the last session; 0: there was none
 	Server    string    // host:port of the last attempt
 	Blocked   string    // why the broker takes nothing from us now, such as "low on memory"; "": it does
+	Refused   bool      // there is no session because the broker refuses us: user, password, virtual host, or a limit
 	LastError string    // why there is no session; "" while there is one. Holds no password
 	Faults    []string  // queues that cannot be used, each with the remedy
 }
