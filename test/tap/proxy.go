@@ -150,14 +150,16 @@ func (p *Proxy) leave(l *link) {
 	delete(p.links, l)
 }
 
-// rule finds the rule that acts at the event.
+// rule finds the rule that acts at the event. Those that only count do so beside
+// it.
 func (p *Proxy) rule(e Event) *Rule {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	var found *Rule
 	for _, t := range p.triggers {
-		if t.turn(e) {
-			return &t.rule
+		if counts := t.rule.counts(); (counts || found == nil) && t.turn(e) && !counts {
+			found = &t.rule
 		}
 	}
-	return nil
+	return found
 }

@@ -53,7 +53,8 @@ const (
 	Mute               // neither does anything that its sender says on the connection from now on
 )
 
-// Rule acts at one step: Do, then Wait, then End, and Done once it has passed.
+// Rule acts at one step: Do, then Wait, then End, and Done once it has passed. One
+// without any of these counts the step, and leaves it to other rules to act there.
 type Rule struct {
 	From   Side   // required
 	At     string // the step; required
@@ -68,12 +69,15 @@ type Rule struct {
 	Done func(Event) // called once it has passed, before anything that follows
 }
 
+// counts reports whether the rule does nothing but count.
+func (r *Rule) counts() bool { return r.Do == nil && r.Wait == nil && r.End == Pass && r.Done == nil }
+
 func (r *Rule) applies(e Event) bool {
 	return r.From == e.From && r.At == e.Step && strings.Contains(e.Text, r.Match) && strings.Contains(e.Within, r.Within)
 }
 
 // Arm puts a rule in force, on several proxies as if they were one. Of several
-// rules that apply to a step, the one armed first whose turn it is acts.
+// rules that would act at a step, the one armed first whose turn it is does.
 func Arm(r Rule, on ...*Proxy) *Trigger {
 	t := &Trigger{rule: r, on: on, changed: make(chan struct{})}
 	for _, p := range on {

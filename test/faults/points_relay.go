@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/postrider/postrider/test/rig"
+	"github.com/postrider/postrider/test/tap"
+)
+
+// relayPoints kill a producer on a mail's way from the tables to the broker.
+func relayPoints() []*killPoint {
+	return []*killPoint{
+		{
+			name: "relay-before-publish", row: 4, times: 100, cast: twoRelays, within: time.Second,
+			fault: "the relay is killed after taking rows, before they reach the broker",
+			seen:  "its transaction is rolled back and another publishes the rows, once",
+			once: func(ctx context.Context, e *episode) error {
+				return e.dieRelaying(ctx, tap.Rule{From: tap.Client, At: "basic.publish"}, broker, 1)
+			},
+		},
+		{
+			name: "relay-before-confirm", row: 5, times: 100, cast: twoRelays,
+			fault: "the relay is killed after the broker took the copies, before it hears of that",
+			seen:  "they are published again; of the two copies one is sent, the other acked",
+			once: func(ctx context.Context, e *episode) error {
+				return e.dieRelaying(ctx, tap.Rule{From: tap.Server, At: "basic.ack"}, broker, 2)
+			},
+		},
+		{
+			name: "relay-before-settling", row: 6, times: 100, cast: twoRelays,
+			fault: "the relay is killed after the confirm, before its COMMIT reaches Postgres",
+			seen:  "they are published again; of the two copies one is sent, the other acked",
+			once: func(ctx context.Context, e *episode) error {
+				return e.dieRelaying(ctx, tap.Rule{From: tap.Client, At: "Query", Match: "commit", Within: "SET published_at="}, tables, 2)
+			},
+		},
+		{
+			name: "relay-after-settling", row: 6, times: 20, cast: twoRelays,
+			fault: "the relay is killed after Postgres has committed that the copies are the broker's, before it hears of that",
+			seen:  "they are published once",
+			once: func(ctx context.Context, e *episode) error {
+				return e.dieRelaying(ctx, tap.Rule{From: tap.Server, At: "CommandComplete", Match: "COMMIT", Within: "SET published_at="}, tables, 1)
+			},
+		},
+		{
+			name: "relay-stopped", row: 15, times: 2, cast: twoRelays,
+			fault: "the relay is stopped for 15 s in its transaction, after the broker took the copies, and goes on",
+			seen:  "Postgres ends its transaction after 10 s, another publishes the rows, its late COMMIT fails",
+			once:  relayStopped,
+		},
+		{
+			name: "two-relays", row: 14, times: 20, cast: twoRelays,
+			fault: "two relays and two sweeps work on the same rows at once",
+			seen:  "every row is published once",
+			once:  everyRowOnce,
+		},
+	}
+}
+
+// dieRelaying wants so many copies to have come to the consumer in the end, each
+// answered.
+func (e *episode) dieRelaying(ctx context.Context, r tap.Rule, pick func(*wires) *tap.Proxy, copies int) error {
+	delivered := e.spy(tap.Rule{From: tap.Server, At: "basic.deliver"}, e.of(rig.Consumer, broker))
+	acked := e.spy(tap.Rule{From: tap.Client, At: "basic.ack"}, e.of(rig.Consumer, broker))
+	begun := e.spy(tap.Rule{From: tap.Client, At: "basic.publish"}, e.of(rig.Producer, broker))
+	e.after = func(ctx context.Context) error {
+		err := errors.Join(delivered.Await(ctx, copies), acked.Await(ctx, copies))
+		if err == nil && delivered.Fired() != copies {
+			err = fmt.Errorf("%w: %d copies, not %d, of %d publishings", errUnmet, delivered.Fired(), copies, begun.Fired())
+		}
+		return err
+	}
+	return e.killAt(ctx, r, e.of(rig.Producer, pick))
+}
+
+// relayStopped stops the process, not its connections, which is what a host that
+// swaps or a debugger does.
+func relayStopped(ctx context.Context, e *episode) error {
+	const stopped = 15 * time.Second
+	settled := e.spy(tap.Rule{From: tap.Server, At: "ErrorResponse"}, e.of(rig.Producer, tables))
+	stop := tap.Rule{From: tap.Server, At: "basic.ack", Times: 1}
+	held := make(chan struct{})
+	stop.Do = func(ev tap.Event) {
+		defer close(held)
+		e.strike(e.owner(ev.Proxy))
+		e.trouble = e.victim.Process().Pause()
+	}
+	t := e.spy(stop, e.of(rig.Producer, broker))
+	again := e.spy(tap.Rule{From: tap.Client, At: "basic.publish"}, e.of(rig.Producer, broker))
+	posted := e.post(ctx)
+	if err := e.awaitStrike(ctx, t, held); err != nil {
+		return err
+	}
+	err := errors.Join(again.Await(ctx, 2), sleep(ctx, time.Until(e.struck.Add(stopped))), e.victim.Process().Resume())
+	if err != nil {
+		return errors.Join(err, e.victim.Process().Resume())
+	}
+	e.after = func(ctx context.Context) error { return settled.Await(ctx, 1) }
+	return ended(ctx, posted)
+}
