@@ -26,21 +26,29 @@ type Mail struct {
 	OnUnknown  message.OnUnknown // "" is resend
 }
 
+// NewMail makes the request for an email; its recipients are those in "to", a
+// []string.
+func NewMail(key string, email map[string]any) Mail {
+	body, err := json.Marshal(email)
+	if err != nil {
+		panic(err) // what a test writes by hand marshals
+	}
+	m := Mail{Key: key, Body: body}
+	m.Recipients, _ = email["to"].([]string)
+	m.OnUnknown, _ = email["on_unknown"].(message.OnUnknown)
+	return m
+}
+
 // PlainMail is a small mail to one recipient, known by its number.
 func PlainMail(run string, i int, onUnknown message.OnUnknown) Mail {
-	to := fmt.Sprintf("%d.%s@example.com", i, run)
 	email := map[string]any{
-		"from": "Shop <shop@sender.example>", "to": []string{to}, "subject": fmt.Sprintf("Order %d", i),
-		"text": "Thank you for your order.\r\nIt is on its way.",
+		"from": "Shop <shop@sender.example>", "to": []string{fmt.Sprintf("%d.%s@example.com", i, run)},
+		"subject": fmt.Sprintf("Order %d", i), "text": "Thank you for your order.\r\nIt is on its way.",
 	}
 	if onUnknown != "" {
 		email["on_unknown"] = onUnknown
 	}
-	body, err := json.Marshal(email)
-	if err != nil {
-		panic(err) // strings always marshal
-	}
-	return Mail{Key: fmt.Sprintf("%s-%d", run, i), Body: body, Recipients: []string{to}, OnUnknown: onUnknown}
+	return NewMail(fmt.Sprintf("%s-%d", run, i), email)
 }
 
 // Load is a number of callers who post mails as sane callers do: with an
