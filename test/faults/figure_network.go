@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/postrider/postrider/internal/smtptest"
 	"github.com/postrider/postrider/test/check"
 	"github.com/postrider/postrider/test/rig"
 )
@@ -44,6 +45,8 @@ func halfOpen(wire string, within time.Duration) playFunc {
 		const islander = "consumer-1"
 		p := plan{
 			faults: []string{"wire cut"},
+			// So that a reply to a final dot is always under way.
+			script: smtptest.Script{Rules: []smtptest.Rule{{At: smtptest.Dot, Delay: 400 * time.Millisecond}}},
 			// The waits of RFC 5321 are minutes; what is measured is that they end.
 			env: map[string]string{"POSTRIDER_SEND_TIMEOUT": "10s", "POSTRIDER_REPLY_TIMEOUT": "15s"},
 			edit: func(m *rig.Member, env map[string]string) {
@@ -79,6 +82,7 @@ func (s *stage) loseWire(ctx context.Context, v *verdict, i *island, wire string
 	if err := i.cut(ctx, wire); err != nil {
 		return m, err
 	}
+	// Only a reply of the relay host can be lost: the other wires are asked again.
 	if wire == wireRelay {
 		if f.Sends, err = s.stack.InFlight(ctx, victim.Process().PID()); err != nil {
 			return m, err
@@ -98,6 +102,6 @@ func (s *stage) loseWire(ctx context.Context, v *verdict, i *island, wire string
 	s.requireAccepted(v)
 	said, noticed := unwell.first[victim.Name]
 	v.require(noticed && said.after <= within || s.short > 0, "%s said so only after %s", victim.Name, said.after)
-	m.summary = fmt.Sprintf("cut for %s, %s, all sent %s after; %s", s.harmed(), counts(m.report), seconds(m.report.Settled), unwell)
+	m.summary = fmt.Sprintf("cut for %s with %d replies under way, %s, all sent %s after; %s", s.harmed(), f.Sends, counts(m.report), seconds(m.report.Settled), unwell)
 	return m, nil
 }

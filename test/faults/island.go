@@ -22,7 +22,7 @@ const (
 	wireRelay    = "smtp"
 )
 
-func wires() []string { return []string{wireControl, wireBroker, wireDatabase, wireRelay} }
+func islandWires() []string { return []string{wireControl, wireBroker, wireDatabase, wireRelay} }
 
 // island is a network of one process's own, with a wire to each service. A wire that
 // is cut swallows what is sent, as a broken switch does: neither end is told.
@@ -39,7 +39,7 @@ func newIsland(ctx context.Context) (*island, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a network namespace; run this as root, with iproute2 installed: %w", err)
 	}
-	for _, wire := range wires() {
+	for _, wire := range islandWires() {
 		if err := i.lay(ctx, wire); err != nil {
 			return nil, errors.Join(err, i.remove(ctx))
 		}
@@ -66,7 +66,7 @@ func (i *island) device(wire string) string { return i.name + "-" + wire[:2] }
 func (i *island) address(wire string, end int) string {
 	var b byte
 	_, _ = fmt.Sscanf(i.name, "pr%02x", &b)
-	for n, w := range wires() {
+	for n, w := range islandWires() {
 		if w == wire {
 			return fmt.Sprintf("10.%d.%d.%d", 200+b%50, n, end)
 		}
