@@ -19,6 +19,7 @@ type dialect struct {
 	skipLocked string // appended to a SELECT: lock its rows, pass over locked ones
 	lockRows   string // appended to a SELECT: lock its rows; "": writers are alone anyway
 	relayGuard string // run first in the relay's transaction; "": nothing
+	sweepGuard string // run first in a sweep of leases; fails where deliveries cannot be changed; "": nothing
 	epoch      string // an expression that changes when the database was restarted
 	hasTable   string // asks whether the table $1 exists
 	casts      map[kind]string

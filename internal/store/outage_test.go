@@ -101,3 +101,46 @@ func TestAReadOnlyServerIsLeftOnceThereIsAnother(t *testing.T) {
 		t.Errorf("it does not heal by itself: %v", err)
 	}
 }
+
+// TestASweepDoesNotOvertakeHoldersThatCannotRenew: an index is being built,
+// which locks deliveries against every change for longer than a lease. A sweep
+// that waited with the holders could be the first to go on, and would take their
+// mails away from them.
+func TestASweepDoesNotOvertakeHoldersThatCannotRenew(t *testing.T) {
+	t.Parallel()
+	admin := schema(t)
+	clock := conformance.NewClock()
+	s := open(t, admin, message.Process{ID: uuid.New()}, clock)
+	held := claimedMails(t, s, clock, 1)
+	clock.Advance(conformance.StoreLease + time.Second)
+	db, err := sql.Open("pgx", admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	index, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = index.Rollback() }()
+	if _, err := index.ExecContext(t.Context(), `CREATE INDEX slow ON deliveries (address)`); err != nil {
+		t.Fatal(err)
+	}
+	for _, limit := range []int{0, 10} {
+		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second) // less than a lock is waited for
+		swept, err := s.SweepLeases(ctx, limit, 0)
+		if !errors.Is(err, message.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) || swept.Total() > 0 {
+			t.Errorf("a sweep of %d: %+v %v", limit, swept, err)
+		}
+		cancel()
+	}
+	if err := index.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := s.Renew(t.Context(), held); err != nil || !ok[0] {
+		t.Errorf("its holder renews: %v %v", ok, err)
+	}
+	if swept, err := s.SweepLeases(t.Context(), 10, 0); err != nil || swept.Total() > 0 {
+		t.Errorf("a sweep afterwards: %+v %v", swept, err)
+	}
+}

@@ -99,10 +99,8 @@ func confirmedOf(refs []message.Ref, errs []error) []message.Ref {
 }
 
 func (t *txn) takeDue(ctx context.Context, lane message.Lane, limit int) ([]message.Ref, error) {
-	if t.relayGuard != "" {
-		if _, err := t.exec(ctx, t.relayGuard); err != nil {
-			return nil, err
-		}
+	if err := t.begin(ctx, t.relayGuard); err != nil {
+		return nil, err
 	}
 	var refs []message.Ref
 	err := t.rows(ctx, `

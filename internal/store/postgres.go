@@ -138,6 +138,7 @@ func postgresDialect(config *pgxpool.Config) *dialect {
 		lockRows:   ` FOR UPDATE`,
 		skipLocked: ` FOR UPDATE SKIP LOCKED`,
 		relayGuard: `SET LOCAL idle_in_transaction_session_timeout=` + millisText(publishLimit),
+		sweepGuard: `LOCK TABLE deliveries IN ROW EXCLUSIVE MODE NOWAIT`, // the lock of every UPDATE
 		epoch:      `CAST(EXTRACT(EPOCH FROM pg_postmaster_start_time()) AS TEXT)`,
 		hasTable:   `SELECT CASE WHEN to_regclass($1) IS NULL THEN 0 ELSE 1 END`,
 		casts:      map[kind]string{kindUUID: "::uuid", kindInt: "::bigint", kindText: "::text", kindBytes: "::bytea"},

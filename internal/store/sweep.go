@@ -16,6 +16,9 @@ import (
 func (s *Store) SweepLeases(ctx context.Context, limit int, spread time.Duration) (message.Swept, error) {
 	var swept message.Swept
 	err := s.tx(ctx, "sweep leases", func(ctx context.Context, t *txn) (err error) {
+		if err := t.begin(ctx, t.sweepGuard); err != nil {
+			return err
+		}
 		swept, err = t.sweepHolders(ctx, `status='sending' AND lease_until<`+t.clock(), limit, spread)
 		return err
 	})

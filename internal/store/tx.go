@@ -150,6 +150,15 @@ func each[T any](ctx context.Context, s *Store, op string, items []T, do func(co
 	return errs
 }
 
+// begin runs what the engine asks of a transaction at its start; "": nothing.
+func (t *txn) begin(ctx context.Context, guard string) error {
+	if guard == "" {
+		return nil
+	}
+	_, err := t.exec(ctx, guard)
+	return err
+}
+
 // exec runs a statement and returns how many rows it changed.
 func (t *txn) exec(ctx context.Context, query string, args ...any) (int64, error) {
 	res, err := t.q.ExecContext(ctx, query, args...)

@@ -16,7 +16,10 @@ import (
 // Clock is the database's time.
 //
 // SweepLeases takes back deliveries whose lease is over
-// (message.Delivery.SweepLease), spread over the given time.
+// (message.Delivery.SweepLease), spread over the given time. It waits for no
+// lock on the table: while deliveries cannot be changed, their holders cannot
+// renew, and a sweep that had waited would be the first to find their leases
+// over. It is message.ErrUnavailable then, also with a limit of 0.
 //
 // SweepLost publishes again what the broker evidently lost: queued, published
 // more than 20 s ago, and either published before emptySince (the lane was

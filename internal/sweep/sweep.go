@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -105,8 +106,10 @@ func (s *Sweep) Round(ctx context.Context) {
 		return
 	}
 	s.judgeClock(clock, asked)
-	if !clock.Now.Before(s.quiet) {
-		s.leases(ctx)
+	if clock.Now.Before(s.quiet) {
+		s.leases(ctx, 0) // only asks whether holders can renew
+	} else {
+		s.leases(ctx, batch)
 	}
 	if n, err := s.repeat(func() (int, error) { return s.cfg.Store.SweepExpired(ctx, batch) }); err != nil {
 		s.complain(ctx, "expire", err)
@@ -136,16 +139,19 @@ func (s *Sweep) judgeClock(clock message.Clock, asked time.Time) {
 	s.log.Warn("database was away or its clock stepped: leases are not judged for a while", "for", grace, "drift", drift)
 }
 
-func (s *Sweep) leases(ctx context.Context) {
+// leases takes back what nobody holds any more. While it may not change a
+// delivery, nobody may renew one either: that is like a database that is away.
+func (s *Sweep) leases(ctx context.Context, limit int) {
 	var all message.Swept
 	_, err := s.repeat(func() (int, error) {
-		swept, err := s.cfg.Store.SweepLeases(ctx, batch, spread)
+		swept, err := s.cfg.Store.SweepLeases(ctx, limit, spread)
 		all.Requeued += swept.Requeued
 		all.Unknown += swept.Unknown
 		all.Poison += swept.Poison
 		return swept.Total(), err
 	})
 	if err != nil {
+		s.seen.ok = s.seen.ok && !errors.Is(err, message.ErrUnavailable)
 		s.complain(ctx, "take back leases", err)
 	}
 	if all.Total() == 0 {

@@ -18,6 +18,7 @@ type scene struct {
 	ready    int
 	blind    error
 	leases   int
+	locked   error // deliveries cannot be changed
 	lostArgs []time.Time
 }
 
@@ -26,9 +27,11 @@ func (s *scene) Clock(context.Context) (message.Clock, error) {
 	return s.clock, s.away
 }
 
-func (s *scene) SweepLeases(context.Context, int, time.Duration) (message.Swept, error) {
-	s.leases++
-	return message.Swept{}, nil
+func (s *scene) SweepLeases(_ context.Context, limit int, _ time.Duration) (message.Swept, error) {
+	if s.locked == nil && limit > 0 {
+		s.leases++
+	}
+	return message.Swept{}, s.locked
 }
 
 func (s *scene) SweepLost(_ context.Context, _ message.Lane, emptySince time.Time, _ int) (int, error) {
@@ -76,6 +79,11 @@ func leasesOnAQuietClock(t *testing.T) {
 		{"11 s after that", func() { s.pass(11 * time.Second) }, true},
 		{"the database is restarted", func() { s.pass(5 * time.Second); s.clock.Epoch = "2" }, false},
 		{"11 s after the restart", func() { s.pass(11 * time.Second) }, true},
+		{"nobody can change a delivery", func() { s.pass(5 * time.Second); s.locked = message.ErrUnavailable }, false},
+		{"30 s later still", func() { s.pass(30 * time.Second) }, false},
+		{"all can again", func() { s.pass(5 * time.Second); s.locked = nil }, false},
+		{"5 s after that the holders may not have renewed", func() { s.pass(5 * time.Second) }, false},
+		{"11 s after that they have", func() { s.pass(6 * time.Second) }, true},
 		{"the database is away", func() { s.pass(5 * time.Second); s.away = message.ErrUnavailable }, false},
 		{"it is back", func() { s.pass(5 * time.Second); s.away = nil }, false},
 		{"11 s after it is back", func() { s.pass(11 * time.Second) }, true},
