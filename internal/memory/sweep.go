@@ -86,14 +86,15 @@ func (s *Store) SweepLost(ctx context.Context, lane message.Lane, emptySince tim
 // republish moves queued deliveries that are with the broker, as far as the guard
 // selects them, to the outbox, due now.
 func (db *Database) republish(limit int, now time.Time, guard func(*message.Delivery) bool) int {
-	moved := 0
-	for _, d := range db.find(limit, publishedAt, func(d *message.Delivery) bool { return !d.PublishedAt.IsZero() && guard(d) }) {
-		if next, ok := d.SweepLost(now); ok {
-			db.put(d, next, now)
-			moved++
-		}
+	lost := db.find(limit, publishedAt, func(d *message.Delivery) bool {
+		_, ok := d.SweepLost(now)
+		return ok && guard(d)
+	})
+	for _, d := range lost {
+		next, _ := d.SweepLost(now)
+		db.put(d, next, now)
 	}
-	return moved
+	return len(lost)
 }
 
 func publishedAt(d *message.Delivery) time.Time { return d.PublishedAt }

@@ -1,0 +1,502 @@
+package memory_test
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+
+	"github.com/postrider/postrider/internal/conformance"
+	"github.com/postrider/postrider/internal/memory"
+	"github.com/postrider/postrider/internal/message"
+)
+
+// kind is a port, and how to call it.
+type kind struct {
+	name   string
+	weight int
+	draw   func(*pair) call
+	// restarts: the process is started anew after the call, since a SQL store
+	// would not write the marks of its lanes again for a second of its own.
+	restarts bool
+}
+
+func kinds() []kind {
+	return []kind{
+		{name: "accept", weight: 5, draw: (*pair).accept},
+		{name: "replay", weight: 1, draw: (*pair).replay},
+		{name: "dispatch", weight: 8, draw: (*pair).dispatch},
+		{name: "claim", weight: 9, draw: (*pair).claim},
+		{name: "renew", weight: 2, draw: (*pair).renew, restarts: true},
+		{name: "mark", weight: 6, draw: (*pair).mark},
+		{name: "record", weight: 7, draw: (*pair).record},
+		{name: "sweep leases", weight: 3, draw: (*pair).sweepLeases},
+		{name: "sweep lost", weight: 3, draw: (*pair).sweepLost},
+		{name: "sweep expired", weight: 2, draw: (*pair).sweepExpired},
+		{name: "cancel", weight: 2, draw: (*pair).cancel},
+		{name: "retry", weight: 2, draw: (*pair).retry},
+		{name: "reschedule", weight: 2, draw: (*pair).reschedule},
+		{name: "repair", weight: 1, draw: (*pair).repair},
+		{name: "read", weight: 2, draw: (*pair).read},
+		{name: "list", weight: 1, draw: (*pair).list},
+		{name: "backlog", weight: 1, draw: (*pair).backlog},
+		{name: "clock", weight: 1, draw: (*pair).tell},
+		{name: "tenants", weight: 1, draw: (*pair).tenants},
+	}
+}
+
+func weighted(all []kind) []kind {
+	var list []kind
+	for _, k := range all {
+		for range k.weight {
+			list = append(list, k)
+		}
+	}
+	return list
+}
+
+// class is what callers tell errors by.
+func class(err error) string {
+	var refused *message.Error
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &refused):
+		return string(refused.Code)
+	case errors.Is(err, message.ErrNotFound):
+		return "not found"
+	case errors.Is(err, message.ErrUnavailable):
+		return "unavailable: " + err.Error()
+	}
+	return "refused"
+}
+
+// counted is the answer of a call that tells how many rows it changed.
+type counted struct {
+	N   any
+	Err string
+}
+
+func (p *pair) accept() call {
+	var subs []message.Submission
+	for range 1 + p.pick(3, "messages") {
+		subs = append(subs, p.submission(subs))
+	}
+	p.posted = append(p.posted, subs...)
+	return call{fmt.Sprintf("accept %d", len(subs)), func(ctx context.Context, s conformance.StorePorts) any {
+		type answer struct {
+			message.Acceptance
+			Err string
+		}
+		var answers []answer
+		for _, a := range s.Accept(ctx, subs) {
+			err := class(a.Err)
+			a.Err = nil
+			answers = append(answers, answer{a, err})
+		}
+		return answers
+	}}
+}
+
+func (p *pair) submission(before []message.Submission) message.Submission {
+	now := p.clock.Now()
+	m := &message.Message{
+		ID: message.NewID(), TenantID: message.DefaultTenant, Kind: message.ChannelEmail, Lane: p.lane(),
+		Head:    message.Head{From: message.Address{Email: "app@example.com"}, Subject: "Hello"},
+		Content: message.Content{Text: "Hi."},
+	}
+	for n := range 1 + p.pick(3, "recipients") {
+		m.Head.To = append(m.Head.To, message.Address{Email: fmt.Sprintf("r%d@example.com", n)})
+	}
+	switch p.pick(12, "fault") {
+	case 0:
+		m.Head.To = nil
+	case 1:
+		if all := append(slices.Clone(p.posted), before...); len(all) > 0 {
+			m.ID = rapid.SampledFrom(all).Draw(p.T, "id taken").Message.ID
+		}
+	case 2:
+		m.TenantID++
+	case 3:
+		m.Attachments = []message.Attachment{{Filename: "a.txt", ContentType: "text/plain", Disposition: "attachment", Size: 1, Data: []byte("x")}}
+	}
+	m.OnUnknown = rapid.SampledFrom([]message.OnUnknown{"", message.Resend, message.Hold}).Draw(p.T, "on unknown")
+	if p.maybe(4, "expires") {
+		m.ExpiresAt = now.Add(time.Duration(1+p.pick(3, "after"))*4*grid + 10*time.Second)
+	}
+	if p.maybe(4, "scheduled") {
+		m.ScheduledAt = now.Add(time.Duration(p.pick(4, "after"))*grid + 20*time.Second)
+	}
+	s := message.Submission{Message: m}
+	s.IdempotencyKey, s.Hash = p.key()
+	return s
+}
+
+func (p *pair) lane() message.Lane {
+	return rapid.SampledFrom([]message.Lane{message.LaneNormal, message.LaneNormal, message.LaneNormal, message.LaneHigh}).Draw(p.T, "lane")
+}
+
+func (p *pair) key() (string, [32]byte) {
+	return rapid.SampledFrom([]string{"", "", "", "a", "b"}).Draw(p.T, "key"), [32]byte{byte(p.pick(4, "hash") / 3)}
+}
+
+func (p *pair) replay() call {
+	key, hash := p.key()
+	return call{"replay of " + key, func(ctx context.Context, s conformance.StorePorts) any {
+		a, found, err := s.Replay(ctx, message.DefaultTenant, key, hash)
+		if !found { // then there is no answer
+			a = message.Acceptance{}
+		}
+		return []any{a, found, class(err)}
+	}}
+}
+
+// dispatched is the answer of a Dispatch, the refs in an order of their own:
+// what is due at one moment goes in any.
+type dispatched struct {
+	Taken, Confirmed int
+	Refs             []message.Ref
+	Err              string
+	Meanwhile        any
+}
+
+// dispatch publishes what a queue confirms, and where more than one process may
+// use the database, another call is made while it does.
+func (p *pair) dispatch() call {
+	lane := p.lane()
+	var due []time.Time
+	p.db.Snapshot(&p.seen)
+	for _, r := range p.seen.Outbox {
+		if r.Lane == lane && !r.DueAt.After(p.seen.Now) {
+			due = append(due, r.DueAt)
+		}
+	}
+	limit := p.limit(due)
+	refused := p.pick(8, "refused")
+	answersNothing := p.maybe(10, "answers nothing")
+	meanwhile := p.meanwhile()
+	name := fmt.Sprintf("dispatch %d of %s, refused %b, meanwhile %s", limit, lane, refused, meanwhile.name)
+	return call{name, func(ctx context.Context, s conformance.StorePorts) any {
+		var d dispatched
+		var err error
+		d.Taken, d.Confirmed, err = s.Dispatch(ctx, lane, limit, func(ctx context.Context, refs []message.Ref) []error {
+			d.Refs = slices.SortedFunc(slices.Values(refs), compareRefs)
+			d.Meanwhile = meanwhile.run(ctx, s)
+			if answersNothing {
+				return nil
+			}
+			errs := make([]error, len(refs))
+			for i, ref := range refs {
+				if at, _ := slices.BinarySearchFunc(d.Refs, ref, compareRefs); at < 3 && refused>>at&1 == 1 {
+					errs[i] = message.ErrNotConfirmed
+				}
+			}
+			return errs
+		})
+		d.Err = class(err)
+		return d
+	}}
+}
+
+func (p *pair) meanwhile() call {
+	if len(p.processes) == 1 || !p.maybe(3, "meanwhile") {
+		return call{"nothing", func(context.Context, conformance.StorePorts) any { return nil }}
+	}
+	var possible []kind
+	for _, k := range kinds() {
+		if !k.restarts && k.name != "dispatch" {
+			possible = append(possible, k)
+		}
+	}
+	inner := rapid.SampledFrom(weighted(possible)).Draw(p.T, "kind").draw(p)
+	if !p.maybe(4, "another relay") {
+		return inner
+	}
+	return call{"another relay, and " + inner.name, func(ctx context.Context, s conformance.StorePorts) any {
+		_, _, err := s.Dispatch(ctx, message.LaneNormal, 1000, func(_ context.Context, refs []message.Ref) []error {
+			return make([]error, len(refs))
+		})
+		return []any{class(err), inner.run(ctx, s)}
+	}}
+}
+
+// limit is one that cuts where the times are apart, so that the order of equal
+// ones decides nothing; or more than there is.
+func (p *pair) limit(times []time.Time) int {
+	slices.SortFunc(times, time.Time.Compare)
+	limits := []int{1000, 1000, 1000}
+	for i := 1; i < len(times); i++ {
+		if times[i].Sub(times[i-1]) > skew {
+			limits = append(limits, i)
+		}
+	}
+	return rapid.SampledFrom(limits).Draw(p.T, "limit")
+}
+
+func (p *pair) claim() call {
+	var bids []message.Bid
+	for range 1 + p.pick(4, "bids") {
+		bids = append(bids, p.bid(bids))
+	}
+	return call{fmt.Sprintf("claim %v", bids), func(ctx context.Context, s conformance.StorePorts) any {
+		claims, err := s.Claim(ctx, bids)
+		if err != nil {
+			return class(err)
+		}
+		return claims
+	}}
+}
+
+// bid is mostly for the newest number of a delivery: copies of the broker are
+// many, and most of them stale.
+func (p *pair) bid(before []message.Bid) message.Bid {
+	b := message.Bid{Redelivered: p.pick(2, "redelivered") == 1}
+	refs := p.copies
+	p.db.Snapshot(&p.seen)
+	if len(p.seen.Deliveries) > 0 && !p.maybe(4, "any copy") {
+		refs = nil
+		for _, d := range p.seen.Deliveries {
+			refs = append(refs, message.Ref{Key: d.Key, Dispatch: d.Dispatch})
+		}
+	}
+	switch {
+	case len(before) > 0 && p.maybe(4, "twin"):
+		b.Ref = rapid.SampledFrom(before).Draw(p.T, "of").Ref
+	case len(refs) > 0:
+		b.Ref = rapid.SampledFrom(refs).Draw(p.T, "copy")
+	default:
+		b.MessageID = uuid.New()
+	}
+	switch p.pick(16, "stray") {
+	case 0:
+		b.N = 7
+	case 1:
+		b.Dispatch++
+	case 2:
+		b.Dispatch--
+	}
+	return b
+}
+
+func (p *pair) holders(most int) []message.Held {
+	var list []message.Held
+	for range p.pick(most+1, "claims") {
+		if len(p.held) > 0 {
+			recent := p.held[max(0, len(p.held)-6):]
+			list = append(list, rapid.SampledFrom(recent).Draw(p.T, "claim"))
+		}
+	}
+	return list
+}
+
+func (p *pair) renew() call {
+	held := p.holders(3)
+	return call{fmt.Sprintf("renew %v", held), func(ctx context.Context, s conformance.StorePorts) any {
+		ok, err := s.Renew(ctx, held)
+		return []any{ok, class(err)}
+	}}
+}
+
+func (p *pair) mark() call {
+	held := p.holders(3)
+	return call{fmt.Sprintf("mark %v", held), func(ctx context.Context, s conformance.StorePorts) any {
+		ok, err := s.Mark(ctx, held)
+		return []any{ok, class(err)}
+	}}
+}
+
+func (p *pair) record() call {
+	var outcomes []message.Outcome
+	for _, h := range p.holders(3) {
+		outcomes = append(outcomes, p.outcome(h))
+	}
+	return call{fmt.Sprintf("record %+v", outcomes), func(ctx context.Context, s conformance.StorePorts) any {
+		var classes []string
+		for _, err := range s.Record(ctx, outcomes) {
+			classes = append(classes, class(err))
+		}
+		return classes
+	}}
+}
+
+func (p *pair) outcome(h message.Held) message.Outcome {
+	o := message.Outcome{Held: h, Kind: rapid.SampledFrom([]message.OutcomeKind{
+		message.OutcomeSent, message.OutcomeRetry, message.OutcomeRetry, message.OutcomeFailed,
+		message.OutcomeUnknown, message.OutcomeUnknown, message.OutcomeReleased,
+	}).Draw(p.T, "outcome")}
+	o.Reason = rapid.SampledFrom([]message.Reason{"", message.ReasonPolicy}).Draw(p.T, "reason")
+	o.After = time.Duration(p.pick(3, "after")) * 10 * time.Second
+	o.Exhausted = p.maybe(6, "exhausted")
+	o.Attempt = message.Attempt{RelayHost: "mx.example.com", Code: 250, Enhanced: "2.0.0", Detail: "ok \x00\xff", RemoteID: "4ABC\x00"}
+	if p.pick(2, "timed") == 1 {
+		o.Attempt.StartedAt, o.Attempt.FinishedAt = p.clock.Now().Add(-grid), p.clock.Now()
+		o.Attempt.WorkerID = p.processes[0].ID
+	}
+	return o
+}
+
+func (p *pair) rows(guard func(*message.Delivery) bool, by func(*message.Delivery) time.Time) []time.Time {
+	p.db.Snapshot(&p.seen)
+	var times []time.Time
+	for i := range p.seen.Deliveries {
+		if d := &p.seen.Deliveries[i]; guard(d) {
+			times = append(times, by(d))
+		}
+	}
+	return times
+}
+
+func (p *pair) sweepLeases() call {
+	limit := p.limit(p.rows(
+		func(d *message.Delivery) bool { return d.Status == message.StatusSending },
+		func(d *message.Delivery) time.Time { return d.LeaseUntil }))
+	return call{fmt.Sprintf("sweep %d leases", limit), func(ctx context.Context, s conformance.StorePorts) any {
+		swept, err := s.SweepLeases(ctx, limit, 0)
+		return counted{swept, class(err)}
+	}}
+}
+
+func (p *pair) sweepLost() call {
+	lane := p.lane()
+	limit := p.limit(p.rows(
+		func(d *message.Delivery) bool {
+			return d.Status == message.StatusQueued && d.Lane == lane && !d.PublishedAt.IsZero()
+		},
+		func(d *message.Delivery) time.Time { return d.PublishedAt }))
+	var empty time.Time
+	if p.pick(2, "seen empty") == 1 {
+		empty = p.clock.Now().Add(10*time.Second - time.Duration(p.pick(4, "ago"))*grid)
+	}
+	return call{fmt.Sprintf("sweep %d lost copies of %s, empty at %v", limit, lane, empty), func(ctx context.Context, s conformance.StorePorts) any {
+		n, err := s.SweepLost(ctx, lane, empty, limit)
+		return counted{n, class(err)}
+	}}
+}
+
+func (p *pair) sweepExpired() call {
+	limit := p.limit(p.rows(
+		func(d *message.Delivery) bool { return d.Status == message.StatusQueued && !d.ExpiresAt.IsZero() },
+		func(d *message.Delivery) time.Time { return d.ExpiresAt }))
+	return call{fmt.Sprintf("sweep %d expired", limit), func(ctx context.Context, s conformance.StorePorts) any {
+		n, err := s.SweepExpired(ctx, limit)
+		return counted{n, class(err)}
+	}}
+}
+
+// about is a message, most often a real one of the tenant.
+func (p *pair) about() (int64, uuid.UUID) {
+	if len(p.posted) == 0 || p.maybe(12, "unknown message") {
+		return message.DefaultTenant, uuid.New()
+	}
+	return message.DefaultTenant, rapid.SampledFrom(p.posted).Draw(p.T, "message").Message.ID
+}
+
+func (p *pair) steer(name string, steer func(context.Context, conformance.StorePorts, int64, uuid.UUID) (int, error)) call {
+	tenant, id := p.about()
+	return call{fmt.Sprintf("%s %v", name, id), func(ctx context.Context, s conformance.StorePorts) any {
+		n, err := steer(ctx, s, tenant, id)
+		return counted{n, class(err)}
+	}}
+}
+
+func (p *pair) cancel() call {
+	return p.steer("cancel", func(ctx context.Context, s conformance.StorePorts, tenant int64, id uuid.UUID) (int, error) {
+		return s.Cancel(ctx, tenant, id)
+	})
+}
+
+func (p *pair) retry() call {
+	return p.steer("retry", func(ctx context.Context, s conformance.StorePorts, tenant int64, id uuid.UUID) (int, error) {
+		return s.Retry(ctx, tenant, id)
+	})
+}
+
+func (p *pair) reschedule() call {
+	var at time.Time
+	if n := p.pick(4, "to"); n > 0 {
+		at = p.clock.Now().Add(time.Duration(n)*grid - 20*time.Second)
+	}
+	return p.steer("reschedule", func(ctx context.Context, s conformance.StorePorts, tenant int64, id uuid.UUID) (int, error) {
+		return s.Reschedule(ctx, tenant, id, at)
+	})
+}
+
+func (p *pair) repair() call {
+	sole := p.pick(2, "sole owner") == 1
+	return call{fmt.Sprintf("repair, sole owner %v", sole), func(ctx context.Context, s conformance.StorePorts) any {
+		n, err := s.RepairAll(ctx, sole)
+		return counted{n, class(err)}
+	}}
+}
+
+func (p *pair) read() call {
+	tenant, id := p.about()
+	return call{fmt.Sprintf("read %v", id), func(ctx context.Context, s conformance.StorePorts) any {
+		view, err := s.Email(ctx, tenant, id)
+		return counted{view, class(err)}
+	}}
+}
+
+func (p *pair) list() call {
+	f := message.Filter{TenantID: message.DefaultTenant, Limit: 1 + p.pick(4, "limit")}
+	f.Status = rapid.SampledFrom([]message.Status{
+		"", message.StatusQueued, message.StatusSending, message.StatusSent, message.StatusFailed, message.StatusUnknown,
+		message.StatusCanceled, message.StatusSuppressed, message.StatusScheduled, message.StatusDelayed,
+	}).Draw(p.T, "status")
+	switch _, id := p.about(); p.pick(3, "cursor") {
+	case 1:
+		f.After = id
+	case 2:
+		f.Before = id
+	}
+	return call{fmt.Sprintf("list %+v", f), func(ctx context.Context, s conformance.StorePorts) any {
+		page, err := s.Emails(ctx, f)
+		return counted{page, class(err)}
+	}}
+}
+
+func (p *pair) backlog() call {
+	return call{"backlog", func(ctx context.Context, s conformance.StorePorts) any {
+		all, err := s.Backlog(ctx)
+		return counted{all, class(err)}
+	}}
+}
+
+func (p *pair) tell() call {
+	return call{"clock", func(ctx context.Context, s conformance.StorePorts) any {
+		clock, err := s.Clock(ctx)
+		return counted{clock.Now, class(err)}
+	}}
+}
+
+func (p *pair) tenants() call {
+	names := []string{"default", rapid.SampledFrom([]string{"acme", "globex"}).Draw(p.T, "name")}
+	return call{"tenants", func(ctx context.Context, s conformance.StorePorts) any {
+		numbers, err := s.EnsureTenants(ctx, names)
+		return counted{numbers, class(err)}
+	}}
+}
+
+func compareRefs(a, b message.Ref) int {
+	return cmp.Or(bytes.Compare(a.MessageID[:], b.MessageID[:]), cmp.Compare(a.N, b.N), cmp.Compare(a.Dispatch, b.Dispatch))
+}
+
+func compareDeliveries(a, b message.Delivery) int {
+	return compareRefs(message.Ref{Key: a.Key}, message.Ref{Key: b.Key})
+}
+
+func compareAttempts(a, b memory.AttemptRow) int {
+	return cmp.Or(bytes.Compare(a.MessageID[:], b.MessageID[:]), cmp.Compare(a.N, b.N), cmp.Compare(a.Claim, b.Claim))
+}
+
+func compareOutbox(a, b memory.OutboxRow) int { return compareRefs(a.Ref, b.Ref) }
+
+func compareIdempotency(a, b memory.IdempotencyRow) int {
+	return cmp.Or(cmp.Compare(a.TenantID, b.TenantID), cmp.Compare(a.Key, b.Key))
+}

@@ -1,0 +1,239 @@
+package memory_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+
+	"github.com/postrider/postrider/internal/conformance"
+	"github.com/postrider/postrider/internal/memory"
+	"github.com/postrider/postrider/internal/message"
+)
+
+// The two stores are led through the same random calls at the same times, and
+// must answer alike and hold the same rows after each of them.
+//
+// A SQL store reads its clock some milliseconds after it was asked. So that this
+// never decides anything, every call begins a grid of 30 s later than the last,
+// no duration used here is a multiple of it, and times count as equal that lie
+// nearer together than any two times of the test.
+const (
+	grid    = 30 * time.Second
+	lease   = 80 * time.Second
+	setBack = 45 * time.Second // off the grid, and once in a round: a return would be to the same moment
+	skew    = 2500 * time.Millisecond
+)
+
+const (
+	besideSteps    = 50
+	sqliteRounds   = 30
+	postgresRounds = 10
+)
+
+func TestBesideSQLite(t *testing.T) { t.Parallel(); beside(t, openSQLite(t), sqliteRounds) }
+
+func TestBesidePostgres(t *testing.T) { t.Parallel(); beside(t, openPostgres(t), postgresRounds) }
+
+func beside(t *testing.T, tables *tables, most int) {
+	rounds, failed, steps := 0, false, map[string]int{}
+	rapid.Check(t, func(rt *rapid.T) {
+		if rounds++; rounds > most && !failed {
+			return
+		}
+		passed := false
+		defer func() { failed = failed || !passed }() // then it is repeated to find the shortest way there
+		p := newPair(t, rt, tables)
+		for range rapid.IntRange(besideSteps/2, besideSteps).Draw(rt, "steps") {
+			steps[p.step()]++
+		}
+		p.leave()
+		passed = true
+	})
+	t.Log(steps)
+	for _, kind := range kinds() {
+		if steps[kind.name] == 0 && !t.Failed() {
+			t.Errorf("%s: never tried", kind.name)
+		}
+	}
+}
+
+// pair is the two databases, and what callers and workers know of them.
+type pair struct {
+	*rapid.T
+	test      *testing.T
+	clock     *conformance.Clock
+	db        *memory.Database
+	tables    *tables
+	began     time.Time
+	processes []*process
+	wentBack  bool // the clock was set back in this round
+
+	posted []message.Submission
+	copies []message.Ref
+	held   []message.Held
+
+	seen, there memory.Snapshot // the rows, and those of the tables
+}
+
+// process has a store of each kind.
+type process struct {
+	message.Process
+	memory *memory.Store
+	sql    conformance.StorePorts
+}
+
+func newPair(t *testing.T, rt *rapid.T, tables *tables) *pair {
+	tables.empty(t)
+	clock := conformance.NewClock()
+	db := memory.New(memory.Config{Now: clock.Now, Lease: lease})
+	p := &pair{T: rt, test: t, clock: clock, began: clock.Now(), db: db, tables: tables}
+	for range tables.processes {
+		p.processes = append(p.processes, p.start())
+	}
+	return p
+}
+
+func (p *pair) start() *process {
+	who := message.Process{ID: uuid.New(), Program: "postrider", Host: "test", PID: 1, Version: "test", State: "running"}
+	return &process{Process: who, memory: p.db.Open(who), sql: p.tables.open(p.test, who, p.clock)}
+}
+
+func (p *pair) leave() {
+	for _, who := range p.processes {
+		p.end(who)
+	}
+}
+
+func (p *pair) end(who *process) {
+	if err := who.sql.Close(); err != nil {
+		p.Fatal(err)
+	}
+	who.memory.Crash()
+}
+
+// call is one call of a port, whose answer is made comparable.
+type call struct {
+	name string
+	run  func(ctx context.Context, s conformance.StorePorts) any
+}
+
+func (p *pair) step() string {
+	kind := rapid.SampledFrom(weighted(kinds())).Draw(p.T, "kind")
+	at := p.pick(len(p.processes), "process")
+	who := p.processes[at]
+	c := kind.draw(p)
+	got := c.run(p.test.Context(), who.memory)
+	want := c.run(p.test.Context(), who.sql)
+	p.Logf("%s: %+v", c.name, got)
+	p.same("answer to "+c.name, got, want)
+	p.learn(got)
+	p.compareRows(c.name)
+	if kind.restarts {
+		p.end(who)
+		p.processes[at] = p.start()
+	}
+	p.pass()
+	return kind.name
+}
+
+// pass lets time go by.
+func (p *pair) pass() {
+	wait := grid
+	switch p.pick(12, "time") {
+	case 0:
+		wait = 3 * grid
+	case 1:
+		wait = 10 * grid
+	case 2:
+		if !p.wentBack {
+			p.wentBack, wait = true, grid-setBack
+		}
+	case 3:
+		if p.pick(8, "a day") == 0 {
+			wait = 25 * time.Hour
+		}
+	}
+	p.clock.Advance(wait)
+}
+
+// learn keeps what later calls may be about.
+func (p *pair) learn(answer any) {
+	switch a := answer.(type) {
+	case []message.Claim:
+		for _, c := range a {
+			if c.Work != nil {
+				p.held = append(p.held, c.Work.Held)
+			}
+		}
+	case dispatched:
+		p.copies = append(p.copies, a.Refs...)
+		p.learn(a.Meanwhile)
+	}
+}
+
+func (p *pair) same(what string, memory, sql any) {
+	p.Helper()
+	diff := gocmp.Diff(sql, memory, cmpopts.EquateApproxTime(skew), cmpopts.EquateEmpty(), nearDurations())
+	if diff != "" {
+		p.Fatalf("%s differs (-SQL +memory):\n%s", what, diff)
+	}
+}
+
+func nearDurations() gocmp.Option {
+	return gocmp.Comparer(func(a, b time.Duration) bool { return (a - b).Abs() < skew })
+}
+
+// compareRows reads everything there is, on both sides.
+func (p *pair) compareRows(step string) {
+	p.db.Snapshot(&p.seen)
+	p.tables.read(p.test, &p.there)
+	p.same("marks after "+step, p.db.Marks(), p.tables.marks(p.test))
+	rowsAlike(p, "deliveries after "+step, p.seen.Deliveries, p.there.Deliveries, compareDeliveries, func(d *message.Delivery) []*time.Time {
+		return []*time.Time{&d.ExpiresAt, &d.LeaseUntil, &d.PublishedAt, &d.NextAttemptAt, &d.FinishedAt}
+	})
+	rowsAlike(p, "attempts after "+step, p.seen.Attempts, p.there.Attempts, compareAttempts, func(a *memory.AttemptRow) []*time.Time {
+		return []*time.Time{&a.StartedAt, &a.FinishedAt}
+	})
+	rowsAlike(p, "outbox after "+step, p.seen.Outbox, p.there.Outbox, compareOutbox, func(r *memory.OutboxRow) []*time.Time {
+		return []*time.Time{&r.DueAt}
+	})
+	rowsAlike(p, "keys after "+step, p.seen.Keys, p.there.Keys, compareIdempotency, func(r *memory.IdempotencyRow) []*time.Time {
+		return []*time.Time{&r.ExpiresAt}
+	})
+}
+
+// rowsAlike compares rows of a table, whose times it first rounds and whose
+// order it forgets.
+func rowsAlike[T comparable](p *pair, what string, memory, sql []T, order func(a, b T) int, times func(*T) []*time.Time) {
+	p.Helper()
+	for _, rows := range [][]T{memory, sql} {
+		for i := range rows {
+			for _, t := range times(&rows[i]) {
+				*t = p.round(*t)
+			}
+		}
+		slices.SortFunc(rows, order)
+	}
+	if !slices.Equal(memory, sql) {
+		p.Fatalf("%s differ (-SQL +memory):\n%s", what, gocmp.Diff(sql, memory))
+	}
+}
+
+// round makes times equal that the test takes for equal: all of them lie whole
+// multiples of 5 s from its beginning, but for the skew.
+func (p *pair) round(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return p.began.Add(t.Sub(p.began).Round(2 * skew))
+}
+
+func (p *pair) pick(n int, what string) int { return rapid.IntRange(0, n-1).Draw(p.T, what) }
+
+func (p *pair) maybe(oneIn int, what string) bool { return p.pick(oneIn, what) == oneIn-1 }
