@@ -20,7 +20,7 @@ func networkFigures() []experiment {
 	}{
 		{wireBroker, 25 * time.Second, "duplicated 0"},
 		{wireDatabase, 25 * time.Second, "duplicated 0"},
-		{wireRelay, 45 * time.Second, "at most one duplicate for each send in flight"},
+		{wireRelay, 45 * time.Second, "at most one duplicate for each reply under way"},
 	} {
 		list = append(list, experiment{
 			name: "half-open-" + w.wire,
@@ -74,7 +74,7 @@ func (s *stage) loseWire(ctx context.Context, v *verdict, i *island, wire string
 	s.afterwards(func(_ *stage, ctx context.Context) error { return i.mend(ctx, wire) })
 	stop := s.load(ctx, rate/2)
 	defer stop()
-	if err := s.sink().AwaitMails(ctx, rate); err != nil {
+	if err := s.awaitSending(ctx, victim); err != nil {
 		return m, err
 	}
 	f := check.Fault{Begun: time.Now(), Kind: "wire cut", Victim: victim.Name}
@@ -104,4 +104,15 @@ func (s *stage) loseWire(ctx context.Context, v *verdict, i *island, wire string
 	v.require(noticed && said.after <= within || s.short > 0, "%s said so only after %s", victim.Name, said.after)
 	m.summary = fmt.Sprintf("cut for %s with %d replies under way, %s, all sent %s after; %s", s.harmed(), f.Sends, counts(m.report), seconds(m.report.Settled), unwell)
 	return m, nil
+}
+
+// awaitSending waits until a process has a final dot out and no reply: the broker
+// hands the mails of a moment to one process after the other.
+func (s *stage) awaitSending(ctx context.Context, m *rig.Member) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return rig.Await(ctx, 20*time.Millisecond, m.Name+" to send", func() (bool, error) {
+		n, err := s.stack.InFlight(ctx, m.Process().PID())
+		return n > 2, err
+	})
 }
