@@ -47,11 +47,15 @@ func Consumer(ctx context.Context, c *config.Consumer, b Build) (*App, error) {
 
 // Serve is producer and consumer in one process.
 func Serve(ctx context.Context, c *config.Serve, b Build) (*App, error) {
-	return assemble(ctx, Logger(c.Log), plan{
+	return assemble(ctx, Logger(c.Log), servePlan(c, b))
+}
+
+func servePlan(c *config.Serve, b Build) plan {
+	return plan{
 		build: b, settings: c.Effective(), database: c.Database, migrate: c.Migrate == "auto",
 		rabbitmq: c.RabbitMQ, queue: c.Queue, metrics: c.Metrics, grace: c.ShutdownGrace,
 		serving: &c.Serving, repair: c.Repair, sending: &c.Sending, smtp: c.SMTP,
-	})
+	}
 }
 
 // Dev is Serve with an inbox. Without a relay host, mail goes to the inbox.
