@@ -38,6 +38,10 @@ test-postgres18: $(GOTESTSUM) services ## the store's suite and the stories on a
 upgrade-test: $(GOTESTSUM) services ## old and new producers and consumers side by side, forward and back
 	@GOTESTSUM=$(abspath $(GOTESTSUM)) SUITE=upgrade scripts/test.sh
 
+.PHONY: faults
+faults: ## every figure of docs/promises.md, for hours; ONLY=name, SHORT=20s, TIMES=n, ARGS=-list; goes on where it stopped
+	@go run ./test/faults $(if $(ONLY),-only $(ONLY)) $(if $(SHORT),-short $(SHORT)) $(if $(TIMES),-times $(TIMES)) $(ARGS)
+
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## formatting, vet, staticcheck, who may import whom (.golangci.yml), shell scripts
 	@GOLANGCI_LINT=$(abspath $(GOLANGCI_LINT)) scripts/lint.sh
