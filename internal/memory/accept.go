@@ -49,7 +49,8 @@ func (s *Store) Accept(ctx context.Context, submissions []message.Submission) []
 // accept takes one message in, or nothing of it.
 func (db *Database) accept(sub message.Submission, now time.Time) message.Acceptance {
 	m := sub.Message
-	if err := check(m); err != nil {
+	recipients := m.Recipients()
+	if err := check(m, recipients); err != nil {
 		return message.Acceptance{Err: fmt.Errorf("accept: %w", err)}
 	}
 	id := idempotent{tenant: m.TenantID, key: sub.IdempotencyKey}
@@ -63,18 +64,18 @@ func (db *Database) accept(sub message.Submission, now time.Time) message.Accept
 		replay := message.Acceptance{ID: m.ID, Replayed: true, ScheduledAt: cut(m.ScheduledAt)}
 		db.keys[id] = first{hash: sub.Hash, answer: replay, expiresAt: now.Add(keyLife)}
 	}
-	db.insert(m, now)
+	db.insert(m, recipients, now)
 	return message.Acceptance{ID: m.ID, ScheduledAt: m.ScheduledAt}
 }
 
 // check refuses what the validator cannot have let through.
-func check(m *message.Message) error {
+func check(m *message.Message, recipients []message.Recipient) error {
 	switch {
 	case m.ID == uuid.Nil:
 		return errors.New("message without an id")
 	case m.TenantID == 0:
 		return errors.New("message without a tenant")
-	case len(m.Recipients()) == 0:
+	case len(recipients) == 0:
 		return errors.New("message without recipients")
 	}
 	return nil
@@ -90,7 +91,7 @@ func (f first) answerTo(hash [32]byte) message.Acceptance {
 	return f.answer
 }
 
-func (db *Database) insert(posted *message.Message, now time.Time) {
+func (db *Database) insert(posted *message.Message, recipients []message.Recipient, now time.Time) {
 	m := *posted
 	m.OnUnknown = cmp.Or(m.OnUnknown, message.Resend)
 	m.ScheduledAt, m.ExpiresAt, m.CreatedAt = cut(m.ScheduledAt), cut(m.ExpiresAt), now
@@ -99,8 +100,8 @@ func (db *Database) insert(posted *message.Message, now time.Time) {
 	if due.IsZero() {
 		due = now
 	}
-	kept := &mail{message: &m}
-	for n, r := range m.Recipients() {
+	kept := &mail{message: &m, deliveries: make([]message.Delivery, 0, len(recipients))}
+	for n, r := range recipients {
 		kept.deliveries = append(kept.deliveries, message.Delivery{
 			Key: message.Key{MessageID: m.ID, N: int16(n)}, TenantID: m.TenantID, Channel: m.Kind, Role: r.Role,
 			Address: r.Address, Lane: m.Lane, OnUnknown: m.OnUnknown, ExpiresAt: m.ExpiresAt,

@@ -140,7 +140,7 @@ func (s *Store) EnsureTenants(ctx context.Context, names []string) (map[string]i
 	return numbers, nil
 }
 
-// message returns the mail of a tenant.
+// mail returns a message of the tenant with its rows.
 func (db *Database) mail(tenant int64, id uuid.UUID) (*mail, error) {
 	m := db.byID[id]
 	if m == nil || m.message.TenantID != tenant {
