@@ -54,9 +54,9 @@ func Run(ctx context.Context, a *App, grace time.Duration, ready func()) error {
 func Logger(cfg config.Log) *slog.Logger {
 	tty := isatty.IsTerminal(os.Stderr.Fd())
 	if cfg.Format == "text" || cfg.Format == "auto" && tty {
-		return slog.New(forPeople(os.Stderr, cfg.Minimum(), tty))
+		return slog.New(newSparing(forPeople(os.Stderr, cfg.Minimum(), tty)))
 	}
-	return slog.New(forMachines(os.Stderr, cfg.Minimum()))
+	return slog.New(newSparing(forMachines(os.Stderr, cfg.Minimum())))
 }
 
 func forPeople(w io.Writer, level slog.Level, color bool) slog.Handler {

@@ -174,5 +174,6 @@ func (r *Relay) complain(lane message.Lane, o round) {
 		return
 	}
 	r.cfg.Logger.Warn("not all was published; the rows stay and are tried again",
-		"lane", lane, "taken", o.taken, "confirmed", o.confirmed, "error", cmp.Or(o.err, o.refused))
+		"lane", lane, "taken", o.taken, "confirmed", o.confirmed, "error", cmp.Or(o.err, o.refused),
+		"remedy", "/readyz names the part at fault and what to do; nothing needs a restart")
 }

@@ -136,7 +136,8 @@ func (s *Sweep) judgeClock(clock message.Clock, asked time.Time) {
 	if last.at.IsZero() { // the first look: nothing is known about the time before it
 		return
 	}
-	s.log.Warn("database was away or its clock stepped: leases are not judged for a while", "for", grace, "drift", drift)
+	s.log.Warn("database was away or its clock stepped: leases are not judged for a while", "for", grace, "drift", drift,
+		"remedy", "if the database was not away, let NTP slew its clock rather than set it")
 }
 
 // leases takes back what nobody holds any more. While it may not change a
@@ -157,7 +158,8 @@ func (s *Sweep) leases(ctx context.Context, limit int) {
 	if all.Total() == 0 {
 		return
 	}
-	s.log.Warn("leases ended: their workers died or stalled", "requeued", all.Requeued, "unknown", all.Unknown, "poison", all.Poison)
+	s.log.Warn("leases ended: their workers died or stalled", "requeued", all.Requeued, "unknown", all.Unknown, "poison", all.Poison,
+		"remedy", "look why a consumer ended or stood still; its mail is taken up again")
 	for _, lane := range s.cfg.Lanes {
 		s.cfg.Wake(lane)
 	}
@@ -171,7 +173,8 @@ func (s *Sweep) lost(ctx context.Context, lane message.Lane, now time.Time) {
 		s.complain(ctx, "look for lost copies", err)
 	}
 	if n > 0 {
-		s.log.Warn("the broker lost copies: publishing them again", "lane", lane, "deliveries", n)
+		s.log.Warn("the broker lost copies: publishing them again", "lane", lane, "deliveries", n,
+			"remedy", "none for the mail; look who purged or deleted the queue, or whether the broker lost its disk")
 		s.cfg.Wake(lane)
 	}
 }
@@ -215,6 +218,7 @@ func (s *Sweep) repeat(step func() (int, error)) (total int, err error) {
 
 func (s *Sweep) complain(ctx context.Context, what string, err error) {
 	if ctx.Err() == nil {
-		s.log.Warn("sweep: could not "+what+"; the next round tries again", "error", err)
+		s.log.Warn("sweep: could not "+what+"; the next round tries again", "error", err,
+			"remedy", "bring the database back, or mend what the error names; nothing needs a restart")
 	}
 }

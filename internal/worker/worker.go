@@ -133,7 +133,8 @@ func (w *Worker) consume(lane message.Lane) {
 		if err == nil {
 			continue
 		}
-		w.log.Error("queue cannot be consumed", "lane", lane, "error", err)
+		w.log.Error("queue cannot be consumed", "lane", lane, "error", err,
+			"remedy", "what the error says of the queue; it is tried again every 10 s")
 		if w.cfg.Random.Jittered(w.draining, 10*time.Second) != nil {
 			return
 		}
@@ -168,7 +169,8 @@ func (w *Worker) bury(c message.Copy, reason string) message.Verdict {
 	if err != nil && w.draining.Err() != nil {
 		return message.VerdictRequeue
 	}
-	w.log.Warn("copy dead-lettered", "queue", c.Queue, "reason", reason, "error", err)
+	w.log.Warn("copy dead-lettered", "queue", c.Queue, "reason", reason, "error", err,
+		"remedy", "see the table dead_letters, and look who else publishes there")
 	return message.VerdictReject
 }
 
@@ -181,7 +183,8 @@ func (w *Worker) persist(ctx context.Context, what string, call func(context.Con
 		if !errors.Is(err, message.ErrUnavailable) {
 			return err
 		}
-		w.log.Warn("database away: holding on", "to", what, "error", err)
+		w.log.Warn("database away: holding on", "to", what, "error", err,
+			"remedy", "bring the database back; nothing is lost, and nothing needs a restart")
 		if backoff.Wait(ctx) != nil {
 			return fmt.Errorf("%s: %w", what, err)
 		}
