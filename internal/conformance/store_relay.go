@@ -162,7 +162,7 @@ func caseConcurrentRelays(b *storeBench) {
 				if err != nil {
 					b.Error(err)
 				}
-				if taken == 0 {
+				if err != nil || taken == 0 {
 					return
 				}
 			}
