@@ -42,6 +42,10 @@ upgrade-test: $(GOTESTSUM) services ## old and new producers and consumers side 
 faults: ## every figure of docs/promises.md, for hours; ONLY=name, SHORT=20s, TIMES=n, ARGS=-list; goes on where it stopped
 	@go run ./test/faults $(if $(ONLY),-only $(ONLY)) $(if $(SHORT),-short $(SHORT)) $(if $(TIMES),-times $(TIMES)) $(ARGS)
 
+.PHONY: database-faults
+database-faults: $(GOTESTSUM) services ## Postgres servers of their own, killed, failed over, out of disk; needs root
+	@GOTESTSUM=$(abspath $(GOTESTSUM)) scripts/test.sh -tags databasefaults -run '^TestServer' -v ./internal/store
+
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## formatting, vet, staticcheck, who may import whom (.golangci.yml), shell scripts
 	@GOLANGCI_LINT=$(abspath $(GOLANGCI_LINT)) scripts/lint.sh
