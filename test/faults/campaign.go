@@ -96,7 +96,11 @@ func (c *campaign) make(ctx context.Context, e experiment) error {
 	fmt.Fprintf(c.out, "  required: %s\n", e.requires)
 	limited, cancel := context.WithTimeout(ctx, 2*e.takes+10*time.Minute)
 	defer cancel()
-	m, err := guarded(limited, e, b)
+	var m measurement
+	err := c.revive(limited)
+	if err == nil {
+		m, err = guarded(limited, e, b)
+	}
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -112,6 +116,18 @@ func (c *campaign) make(ctx context.Context, e experiment) error {
 	}
 	c.show(one)
 	return c.record.add(one)
+}
+
+// revive has the services run, whatever the experiment before has left of them.
+func (c *campaign) revive(ctx context.Context) error {
+	if c.grounds == nil {
+		return nil
+	}
+	services := c.grounds.services
+	for _, resume := range []string{"postgres-resume", "rabbitmq-resume"} {
+		_ = services.Fault(ctx, resume) // what does not run is started next
+	}
+	return services.Fault(ctx, "up")
 }
 
 func (c *campaign) show(one row) {
