@@ -29,6 +29,8 @@ func limitCases() []senderCase {
 				}
 			},
 		},
+		fewSessions("by a reset", smtptest.Reset),
+		fewSessions("by hanging up", smtptest.Drop),
 		{
 			name: "a session that ends makes room for another", script: one, setup: SenderSetup{SessionMails: 1},
 			run: func(s *senderTest) { s.sendFromMany(4, 5); s.sessions(20) },
@@ -73,20 +75,40 @@ func limitCases() []senderCase {
 			script: smtptest.Script{MaxSessions: 2}, run: limitLifted,
 		},
 		{name: "a probe needs no session beyond the limit", script: one, run: probeWithinLimit},
-		{
-			name:   "where no session is admitted every sender hears of it",
-			script: smtptest.Script{Rules: []smtptest.Rule{replying(smtptest.Connect, 421)}},
-			run: func(s *senderTest) {
-				const many = 8
-				var wg sync.WaitGroup
-				for range many {
-					wg.Go(func() { s.mustFail(workTo("a@example.com"), message.FaultRelayHost, message.ReasonNone, 421) })
-				}
-				wg.Wait()
-				if n := s.srv.Stats().Sessions; n > many+1 { // the last refusal may be asked for again
-					s.Errorf("%d dials by %d senders", n, many)
-				}
-			},
+		noneAdmitted("in words", replying(smtptest.Connect, 421), 421),
+		noneAdmitted("by a reset", smtptest.Rule{At: smtptest.Connect, End: smtptest.Reset}, 0),
+	}
+}
+
+func noneAdmitted(how string, rule smtptest.Rule, code int) senderCase {
+	return senderCase{
+		name:   "where no session is admitted, " + how + ", every sender hears of it",
+		script: smtptest.Script{Rules: []smtptest.Rule{rule}},
+		run: func(s *senderTest) {
+			const many = 8
+			var wg sync.WaitGroup
+			for range many {
+				wg.Go(func() { s.mustFail(workTo("a@example.com"), message.FaultRelayHost, message.ReasonNone, code) })
+			}
+			wg.Wait()
+			if n := s.srv.Stats().Sessions; n > many+1 { // the last refusal may be asked for again
+				s.Errorf("%d dials by %d senders", n, many)
+			}
+		},
+	}
+}
+
+// fewSessions is a host that does not say that it admits no more: a firewall or
+// a listener that counts connections has no words.
+func fewSessions(how string, end smtptest.End) senderCase {
+	return senderCase{
+		name:   "a host that turns one more away " + how + " is used in turn",
+		script: smtptest.Script{MaxSessions: 3, TurnAway: end, Rules: []smtptest.Rule{{At: smtptest.Dot, Delay: time.Millisecond}}},
+		run: func(s *senderTest) {
+			s.sendFromMany(16, 10)
+			if n := s.srv.Stats().Refused; n > 20 {
+				s.Errorf("%d sessions were refused: the limit was not learned", n)
+			}
 		},
 	}
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/textproto"
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/postrider/postrider/internal/message"
 )
@@ -67,6 +69,17 @@ func faultOf(at stage, code int) (message.Fault, message.Reason) {
 		return message.FaultPermanent, message.ReasonRejected
 	}
 	return message.FaultTemporary, message.ReasonNone
+}
+
+// turnedAway reports whether the host, or what stands before it, was there and
+// closed the connection before its greeting. A host that is silent is not meant:
+// others would be as well.
+func turnedAway(e *message.SendError) bool {
+	if e.Stage != string(stageConnect) || e.Code != 0 {
+		return false
+	}
+	return slices.ContainsFunc([]error{syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EPIPE, io.EOF, io.ErrUnexpectedEOF},
+		func(end error) bool { return errors.Is(e, end) })
 }
 
 // broken is a failure without a reply. A caller that gave up is no fault of the

@@ -118,15 +118,15 @@ func (m *Mailer) acquire(ctx context.Context, until time.Time) (*session, error)
 
 // oneTooMany gives a place back that came to no session, and reports whether
 // only because the host admits no more of ours. Many bound them, Postfix to 50
-// for each client: they answer with a 4xx before any mail, while they admit
-// others.
+// for each client: they answer with a 4xx before any mail, or, where a firewall
+// counts, not at all, while they admit others.
 func (m *Mailer) oneTooMany(ctx context.Context, err error, until time.Time) bool {
 	var e *message.SendError
 	if !errors.As(err, &e) || e.Fault != message.FaultRelayHost || !time.Now().Before(until) {
 		m.pool.failed(nil) // who gave up has learned nothing about the host
 		return false
 	}
-	if e.Code/100 != 4 {
+	if e.Code/100 != 4 && !turnedAway(e) {
 		m.pool.failed(err)
 		return false
 	}

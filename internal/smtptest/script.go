@@ -58,8 +58,9 @@ type Script struct {
 
 	// MaxSessions is how many sessions may be open at a time; 0: any number. One
 	// more is told 421 where the greeting would be, and closed; rules at CONNECT
-	// do not see it.
+	// do not see it. With TurnAway Drop or Reset it is closed without a word.
 	MaxSessions int
+	TurnAway    End
 
 	// Extensions are the lines of the EHLO reply; nil means PIPELINING,
 	// 8BITMIME and ENHANCEDSTATUSCODES. STARTTLS and AUTH are added as fits.

@@ -60,6 +60,10 @@ func (s *session) run() {
 
 // turnAway says that there are too many sessions.
 func (s *session) turnAway() {
+	if end := s.srv.script.TurnAway; end == Drop || end == Reset {
+		_ = s.cut(end == Reset) // its error says that the session is over
+		return
+	}
 	if s.srv.script.TLS == ImplicitTLS && s.handshake() != nil {
 		return
 	}
