@@ -91,7 +91,8 @@ func noneAdmitted(how string, rule smtptest.Rule, code int) senderCase {
 				wg.Go(func() { s.mustFail(workTo("a@example.com"), message.FaultRelayHost, message.ReasonNone, code) })
 			}
 			wg.Wait()
-			if n := s.srv.Stats().Sessions; n > many+1 { // the last refusal may be asked for again
+			// The last refusal may be asked for again, and a sender that comes late begins anew.
+			if n := s.srv.Stats().Sessions; n > 2*many {
 				s.Errorf("%d dials by %d senders", n, many)
 			}
 		},
