@@ -14,25 +14,45 @@ import (
 // fault that could not be made, or a part that did not bear it as it must.
 type action func(ctx context.Context, a *arena, f planned) error
 
-// makeFaults makes the sequence. A fault to a part that is still away waits for it,
-// and those behind with it. It returns when the last is over.
+// makeFaults makes the sequence and returns when the last fault is over. Each part
+// has its faults at their times, or later: when it is back from the one before and has
+// been well for a while. Those whose time then never comes are counted.
 func (a *arena) makeFaults(ctx context.Context, sequence []planned) {
 	begun := time.Now()
-	var running sync.WaitGroup
-	defer running.Wait()
+	byTarget := map[string][]planned{}
 	for _, f := range sequence {
+		byTarget[f.target()] = append(byTarget[f.target()], f)
+	}
+	var running sync.WaitGroup
+	for _, faults := range byTarget {
+		running.Go(func() { a.makeFaultsTo(ctx, begun, faults) })
+	}
+	running.Wait()
+}
+
+func (a *arena) makeFaultsTo(ctx context.Context, begun time.Time, faults []planned) {
+	end := begun.Add(a.o.duration)
+	for i, f := range faults {
 		if !wait(ctx, time.Until(begun.Add(f.at))) {
 			return
 		}
-		lock := a.lock(f.target())
-		lock.Lock()
-		running.Go(func() {
-			defer lock.Unlock()
-			// What was begun is ended, or the next would find a part held still.
-			if err := f.kind.do(context.WithoutCancel(ctx), a, f); err != nil {
-				a.faults.wrong(fmt.Errorf("fault %d, %s to %s: %w", f.number, f.kind.name, f.target(), err))
-			}
-		})
+		if !time.Now().Before(end) {
+			a.faults.omit(len(faults) - i)
+			return
+		}
+		f.lasts = min(f.lasts, time.Until(end))
+		a.makeFault(ctx, f)
+		wait(ctx, f.kind.rest)
+	}
+}
+
+// makeFault ends what it has begun even if ctx is over: nothing stays held still.
+func (a *arena) makeFault(ctx context.Context, f planned) {
+	lock := a.lock(f.target())
+	lock.Lock()
+	defer lock.Unlock()
+	if err := f.kind.do(context.WithoutCancel(ctx), a, f); err != nil {
+		a.faults.wrong(fmt.Errorf("fault %d, %s to %s: %w", f.number, f.kind.name, f.target(), err))
 	}
 }
 
@@ -45,6 +65,10 @@ func killProcess(ctx context.Context, a *arena, f planned) error {
 		return err
 	}
 	i := a.faults.begin(f)
+	if f.kind.part == producers { // which sends nothing
+		wait(ctx, f.lasts)
+		return a.stack.Start(m)
+	}
 	if a.stack.Embedded() { // the next to open the file repairs it at once
 		a.countSends(ctx, i, pid)
 	}

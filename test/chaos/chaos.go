@@ -48,6 +48,7 @@ type result struct {
 	samples  []sample
 	evidence check.Evidence
 	wrongs   []string
+	omitted  int // faults of the sequence
 	report   *check.Report
 }
 
@@ -67,7 +68,7 @@ func (a *arena) hurt(ctx context.Context, out io.Writer) *result {
 	var work sync.WaitGroup
 	work.Go(func() { load.Run(ctx, &a.calls) })
 	a.makeFaults(ctx, r.sequence)
-	r.hurting = time.Now()
+	r.hurting, r.omitted = time.Now(), a.faults.omitted()
 	work.Wait()
 	r.evidence.Quiet = a.settle(ctx, r.hurting)
 	stop()

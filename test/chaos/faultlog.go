@@ -15,6 +15,8 @@ type faultLog struct {
 	mu     sync.Mutex
 	made   []check.Fault
 	wrongs []string
+	late   int    // faults whose part was not back in time
+	still  string // what was not at rest when that was asked last
 }
 
 // begin notes a fault that is being made; its number is for the notes that follow.
@@ -49,16 +51,45 @@ func (l *faultLog) wrong(err error) {
 	l.wrongs = append(l.wrongs, fmt.Sprintf("%s %v", time.Now().Format("15:04:05.000"), err))
 }
 
+// omit notes faults that are not made because their part was away until the end.
+func (l *faultLog) omit(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.late += n
+}
+
+func (l *faultLog) omitted() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.late
+}
+
 func (l *faultLog) all() (made []check.Fault, wrongs []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.made), slices.Clone(l.wrongs)
 }
 
-// last tells of the newest fault.
+// unrest notes what is not at rest now that the faults are over.
+func (l *faultLog) unrest(what string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.still = what
+}
+
+func (l *faultLog) restless() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.still
+}
+
+// last tells of the newest fault, and once they are over of what is not at rest.
 func (l *faultLog) last() (count int, text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.still != "" {
+		return len(l.made), "over; " + l.still
+	}
 	if len(l.made) == 0 {
 		return 0, "none"
 	}

@@ -29,6 +29,7 @@ type kind struct {
 	// shortest and longest bound how long the part is away or held still, as far as
 	// that is ours to choose.
 	shortest, longest time.Duration
+	back              time.Duration // about how long the part then takes to be back
 	rest              time.Duration // the part is then left alone that long, to be well for a while
 }
 
@@ -39,23 +40,23 @@ func allKinds() []kind {
 	var kinds []kind
 	for _, p := range []part{producers, consumers, serve} {
 		kinds = append(kinds,
-			kind{string(p) + "-kill", p, killProcess, 0, s, s},
-			kind{string(p) + "-pause", p, pauseProcess, s / 2, 26 * s, s},
-			kind{string(p) + "-restart", p, restartProcess, 0, s, 3 * s},
+			kind{string(p) + "-kill", p, killProcess, 0, s, 0, s},
+			kind{string(p) + "-pause", p, pauseProcess, s / 2, 26 * s, 0, s},
+			kind{string(p) + "-restart", p, restartProcess, 0, s, 0, 3 * s},
 		)
 	}
 	return append(kinds,
-		kind{"rabbitmq-kill", broker, killService, 0, 2 * s, 15 * s},
-		kind{"rabbitmq-pause", broker, pauseService, s / 2, 15 * s, 3 * s},
-		kind{"rabbitmq-restart", broker, stopService, 0, 2 * s, 15 * s},
-		kind{"rabbitmq-wipe", broker, wipeBroker, 0, 0, 15 * s},
-		kind{"rabbitmq-disconnect", broker, cutConnections, 0, 0, 2 * s},
-		kind{"queue-purge", broker, purgeQueue, 0, 0, s},
-		kind{"queue-delete", broker, deleteQueue, 0, 0, 2 * s},
-		kind{"postgres-kill", database, killService, 0, 2 * s, 6 * s},
-		kind{"postgres-pause", database, pauseService, s / 2, 8 * s, 3 * s},
-		kind{"postgres-restart", database, restartDatabase, 0, 0, 6 * s},
-		kind{"relayhost-disconnect", relayHost, cutRelayHost, 0, 0, s},
+		kind{"rabbitmq-kill", broker, killService, 0, 2 * s, 8 * s, 8 * s},
+		kind{"rabbitmq-pause", broker, pauseService, s / 2, 15 * s, 0, 3 * s},
+		kind{"rabbitmq-restart", broker, stopService, 0, 2 * s, 8 * s, 8 * s},
+		kind{"rabbitmq-wipe", broker, wipeBroker, 0, 0, 8 * s, 8 * s},
+		kind{"rabbitmq-disconnect", broker, cutConnections, 0, 0, 0, 2 * s},
+		kind{"queue-purge", broker, purgeQueue, 0, 0, 0, s},
+		kind{"queue-delete", broker, deleteQueue, 0, 0, 0, 2 * s},
+		kind{"postgres-kill", database, killService, 0, 2 * s, 3 * s, 5 * s},
+		kind{"postgres-pause", database, pauseService, s / 2, 8 * s, 0, 3 * s},
+		kind{"postgres-restart", database, restartDatabase, 0, 0, 3 * s, 5 * s},
+		kind{"relayhost-disconnect", relayHost, cutRelayHost, 0, 0, 0, s},
 	)
 }
 

@@ -34,6 +34,7 @@ type options struct {
 	services  string        // the set of scripts/services.sh to harm
 	dir       string        // where reports go
 	race      bool
+	keep      bool     // the logs, also where nothing is wrong
 	args      []string // as given, for the report
 }
 
@@ -75,6 +76,7 @@ func parse(args []string, out io.Writer) (*options, error) {
 	flags.StringVar(&o.services, "services", "chaos", "the set of scripts/services.sh to harm; two runs at once need two")
 	flags.StringVar(&o.dir, "dir", "data/chaos", "where a folder with the report is made")
 	flags.BoolVar(&o.race, "race", false, "build the programs with the race detector")
+	flags.BoolVar(&o.keep, "keep", false, "keep what the processes wrote, also where nothing is wrong")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}

@@ -29,7 +29,7 @@ type page struct {
 	Kinds      []kindRow
 	Faults     []faultRow
 	Settings   []string
-	Quiet      string // from the last fault to rest
+	Quiet      string // from the last fault until all was drained
 	Mode, Seed string
 	Began      time.Time
 	Duration   time.Duration

@@ -38,7 +38,7 @@ func plan(o *options) []planned {
 		f := p.draw(at)
 		f.number, f.at = len(list)+1, at
 		f.lasts = min(f.lasts, o.duration-at)
-		p.busy[f.target()] = at + f.lasts + f.kind.rest
+		p.busy[f.target()] = at + f.lasts + f.kind.back + f.kind.rest
 		list = append(list, f)
 	}
 	return list

@@ -29,12 +29,15 @@ func (r *result) publish(ctx context.Context, a *arena, out io.Writer) error {
 	page := filepath.Join(dir, "report.html")
 	err := errors.Join(r.writePage(ctx, a, page), writeJSON(filepath.Join(dir, "evidence.json"), r.evidence))
 	fmt.Fprintf(out, "\nreport: %s\n", page)
-	if r.ok() {
+	if r.ok() && !r.o.keep {
 		return err
 	}
 	logs := filepath.Join(dir, "logs")
 	err = errors.Join(err, os.MkdirAll(logs, 0o755), a.keepLogs(logs))
 	fmt.Fprintf(out, "evidence: %s, with what every process wrote in %s\n", filepath.Join(dir, "evidence.json"), logs)
+	if r.ok() {
+		return err
+	}
 	return errors.Join(errBroken, err)
 }
 
@@ -46,8 +49,11 @@ func (r *result) writeFaults(out io.Writer) {
 		fmt.Fprintf(t, "%s\t%d\t%d\n", p.Kind, p.Fired, p.Sends)
 	}
 	_ = t.Flush()
+	if r.omitted > 0 {
+		fmt.Fprintf(out, "%d faults of the sequence were left out: their part was not back in time\n", r.omitted)
+	}
 	if !r.evidence.Quiet.IsZero() {
-		fmt.Fprintf(out, "at rest %v after the faults were over\n", r.evidence.Quiet.Sub(r.hurting).Round(time.Millisecond*100))
+		fmt.Fprintf(out, "drained %v after the faults were over\n", r.evidence.Quiet.Sub(r.hurting).Round(time.Millisecond*100))
 	}
 }
 

@@ -10,47 +10,66 @@ import (
 	"github.com/postrider/postrider/test/check/witness"
 )
 
-// settle waits until nothing is due, no queue has a copy and every process is well;
-// it returns when that was so first, and zero if it was not within the limit. Then it
-// goes on waiting for mails that are to be tried again later, for as long again.
+// settle waits until all mail is drained: nothing is due and no queue has a copy. It
+// returns when that was so first, and zero if it was not within the limit. Then it goes
+// on, for as long again, until every process says that it is well, which some say only
+// after a while, and no mail waits to be tried again.
 func (a *arena) settle(ctx context.Context, from time.Time) (quiet time.Time) {
 	deadline := from.Add(a.o.quiet)
 	for time.Now().Before(deadline) {
-		if quiet.IsZero() && a.atRest(ctx) {
-			quiet = time.Now()
-			deadline = quiet.Add(a.o.quiet)
+		why := a.undrained(ctx)
+		if why == "" {
+			if quiet.IsZero() {
+				quiet = time.Now()
+				deadline = quiet.Add(a.o.quiet)
+			}
+			why = a.unwell(ctx)
 		}
-		if open, err := a.open(ctx); !quiet.IsZero() && err == nil && open == 0 {
-			return quiet
-		}
-		if !wait(ctx, 200*time.Millisecond) {
+		a.faults.unrest(why)
+		if why == "" || !wait(ctx, 200*time.Millisecond) {
 			return quiet
 		}
 	}
 	return quiet
 }
 
-func (a *arena) atRest(ctx context.Context) bool {
+// undrained says where mail is; "" if nowhere.
+func (a *arena) undrained(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	if n, err := witness.Unfinished(ctx, a.stack.DB()); n > 0 || err != nil {
-		return false
+		return fmt.Sprintf("%d due %s", n, text(err))
 	}
 	queues, err := a.queues(ctx)
 	if err != nil {
-		return false
+		return err.Error()
 	}
 	for _, q := range queues {
 		if !q.Notices && q.Ready+q.Unacked > 0 {
-			return false
+			return fmt.Sprintf("%s has %d ready, %d unacknowledged", q.Name, q.Ready, q.Unacked)
 		}
+	}
+	return ""
+}
+
+// unwell says what else is not as it should be in the end.
+func (a *arena) unwell(ctx context.Context) string {
+	if open, err := a.open(ctx); open > 0 || err != nil {
+		return fmt.Sprintf("%d wait to be tried again %s", open, text(err))
 	}
 	for _, m := range a.stack.Members() {
-		if m.State(ctx) != "ok" {
-			return false
+		if state := m.State(ctx); state != "ok" {
+			return fmt.Sprintf("%s is %q", m.Name, state)
 		}
 	}
-	return true
+	return ""
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
 
 func (a *arena) queues(ctx context.Context) ([]check.Queue, error) {
@@ -81,7 +100,7 @@ func (a *arena) gather(ctx context.Context, r *result) error {
 		r.wrongs = append(r.wrongs, fmt.Sprintf("%d of %d mails were accepted", n, a.o.mails))
 	}
 	if e.Quiet.IsZero() {
-		r.wrongs = append(r.wrongs, fmt.Sprintf("not at rest within %v of the last fault", a.o.quiet))
+		r.wrongs = append(r.wrongs, fmt.Sprintf("not drained within %v of the last fault: %s", a.o.quiet, a.faults.restless()))
 	}
 	for _, m := range a.stack.Members() {
 		p := witness.Process(ctx, m.Name, m.Metrics)
