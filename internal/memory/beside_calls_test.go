@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"pgregory.net/rapid"
 
 	"github.com/postrider/postrider/internal/conformance"
 	"github.com/postrider/postrider/internal/memory"
@@ -29,25 +28,25 @@ type kind struct {
 
 func kinds() []kind {
 	return []kind{
-		{name: "accept", weight: 5, draw: (*pair).accept},
-		{name: "replay", weight: 1, draw: (*pair).replay},
+		{name: "claim", weight: 8, draw: (*pair).claim},
 		{name: "dispatch", weight: 8, draw: (*pair).dispatch},
-		{name: "claim", weight: 9, draw: (*pair).claim},
-		{name: "renew", weight: 2, draw: (*pair).renew, restarts: true},
-		{name: "mark", weight: 6, draw: (*pair).mark},
-		{name: "record", weight: 7, draw: (*pair).record},
-		{name: "sweep leases", weight: 3, draw: (*pair).sweepLeases},
-		{name: "sweep lost", weight: 3, draw: (*pair).sweepLost},
-		{name: "sweep expired", weight: 2, draw: (*pair).sweepExpired},
-		{name: "cancel", weight: 2, draw: (*pair).cancel},
-		{name: "retry", weight: 2, draw: (*pair).retry},
 		{name: "reschedule", weight: 2, draw: (*pair).reschedule},
-		{name: "repair", weight: 1, draw: (*pair).repair},
-		{name: "read", weight: 2, draw: (*pair).read},
 		{name: "list", weight: 1, draw: (*pair).list},
+		{name: "replay", weight: 1, draw: (*pair).replay},
+		{name: "tenants", weight: 1, draw: (*pair).tenants},
 		{name: "backlog", weight: 1, draw: (*pair).backlog},
 		{name: "clock", weight: 1, draw: (*pair).tell},
-		{name: "tenants", weight: 1, draw: (*pair).tenants},
+		{name: "read", weight: 1, draw: (*pair).read},
+		{name: "accept", weight: 3, draw: (*pair).accept},
+		{name: "renew", weight: 3, draw: (*pair).renew, restarts: true},
+		{name: "repair", weight: 1, draw: (*pair).repair},
+		{name: "cancel", weight: 2, draw: (*pair).cancel},
+		{name: "retry", weight: 2, draw: (*pair).retry},
+		{name: "sweep expired", weight: 2, draw: (*pair).sweepExpired},
+		{name: "sweep lost", weight: 3, draw: (*pair).sweepLost},
+		{name: "sweep leases", weight: 3, draw: (*pair).sweepLeases},
+		{name: "record", weight: 6, draw: (*pair).record},
+		{name: "mark", weight: 7, draw: (*pair).mark},
 	}
 }
 
@@ -85,7 +84,7 @@ type counted struct {
 
 func (p *pair) accept() call {
 	var subs []message.Submission
-	for range 1 + p.pick(3, "messages") {
+	for range 1 + p.pick(2, "messages") {
 		subs = append(subs, p.submission(subs))
 	}
 	p.posted = append(p.posted, subs...)
@@ -111,7 +110,7 @@ func (p *pair) submission(before []message.Submission) message.Submission {
 		Head:    message.Head{From: message.Address{Email: "app@example.com"}, Subject: "Hello"},
 		Content: message.Content{Text: "Hi."},
 	}
-	for n := range 1 + p.pick(3, "recipients") {
+	for n := range 1 + p.pick(2, "recipients") {
 		m.Head.To = append(m.Head.To, message.Address{Email: fmt.Sprintf("r%d@example.com", n)})
 	}
 	switch p.pick(12, "fault") {
@@ -119,15 +118,15 @@ func (p *pair) submission(before []message.Submission) message.Submission {
 		m.Head.To = nil
 	case 1:
 		if all := append(slices.Clone(p.posted), before...); len(all) > 0 {
-			m.ID = rapid.SampledFrom(all).Draw(p.T, "id taken").Message.ID
+			m.ID = one(p, all, "id taken").Message.ID
 		}
 	case 2:
 		m.TenantID++
 	case 3:
 		m.Attachments = []message.Attachment{{Filename: "a.txt", ContentType: "text/plain", Disposition: "attachment", Size: 1, Data: []byte("x")}}
 	}
-	m.OnUnknown = rapid.SampledFrom([]message.OnUnknown{"", message.Resend, message.Hold}).Draw(p.T, "on unknown")
-	if p.maybe(4, "expires") {
+	m.OnUnknown = one(p, []message.OnUnknown{"", message.Resend, message.Hold}, "on unknown")
+	if p.maybe(3, "expires") {
 		m.ExpiresAt = now.Add(time.Duration(1+p.pick(3, "after"))*4*grid + 10*time.Second)
 	}
 	if p.maybe(4, "scheduled") {
@@ -139,11 +138,11 @@ func (p *pair) submission(before []message.Submission) message.Submission {
 }
 
 func (p *pair) lane() message.Lane {
-	return rapid.SampledFrom([]message.Lane{message.LaneNormal, message.LaneNormal, message.LaneNormal, message.LaneHigh}).Draw(p.T, "lane")
+	return one(p, []message.Lane{message.LaneNormal, message.LaneNormal, message.LaneNormal, message.LaneHigh}, "lane")
 }
 
 func (p *pair) key() (string, [32]byte) {
-	return rapid.SampledFrom([]string{"", "", "", "a", "b"}).Draw(p.T, "key"), [32]byte{byte(p.pick(4, "hash") / 3)}
+	return one(p, []string{"", "", "", "a", "b"}, "key"), [32]byte{byte(p.pick(4, "hash") / 3)}
 }
 
 func (p *pair) replay() call {
@@ -214,7 +213,7 @@ func (p *pair) meanwhile() call {
 			possible = append(possible, k)
 		}
 	}
-	inner := rapid.SampledFrom(weighted(possible)).Draw(p.T, "kind").draw(p)
+	inner := one(p, weighted(possible), "kind").draw(p)
 	if !p.maybe(4, "another relay") {
 		return inner
 	}
@@ -236,7 +235,7 @@ func (p *pair) limit(times []time.Time) int {
 			limits = append(limits, i)
 		}
 	}
-	return rapid.SampledFrom(limits).Draw(p.T, "limit")
+	return one(p, limits, "limit")
 }
 
 func (p *pair) claim() call {
@@ -267,9 +266,9 @@ func (p *pair) bid(before []message.Bid) message.Bid {
 	}
 	switch {
 	case len(before) > 0 && p.maybe(4, "twin"):
-		b.Ref = rapid.SampledFrom(before).Draw(p.T, "of").Ref
+		b.Ref = one(p, before, "of").Ref
 	case len(refs) > 0:
-		b.Ref = rapid.SampledFrom(refs).Draw(p.T, "copy")
+		b.Ref = one(p, refs, "copy")
 	default:
 		b.MessageID = uuid.New()
 	}
@@ -284,12 +283,22 @@ func (p *pair) bid(before []message.Bid) message.Bid {
 	return b
 }
 
+// holders are most often those whose claim stands, and some that have lost it.
 func (p *pair) holders(most int) []message.Held {
-	var list []message.Held
-	for range p.pick(most+1, "claims") {
-		if len(p.held) > 0 {
-			recent := p.held[max(0, len(p.held)-6):]
-			list = append(list, rapid.SampledFrom(recent).Draw(p.T, "claim"))
+	p.db.Snapshot(&p.seen)
+	var standing, list []message.Held
+	for _, d := range p.seen.Deliveries {
+		if d.Status == message.StatusSending {
+			standing = append(standing, message.Held{Key: d.Key, Claim: d.Claim})
+		}
+	}
+	for range most - p.pick(most+1, "fewer") {
+		from := p.held
+		if len(standing) > 0 && !p.maybe(4, "any holder") {
+			from = standing
+		}
+		if len(from) > 0 {
+			list = append(list, one(p, from, "claim"))
 		}
 	}
 	return list
@@ -326,11 +335,11 @@ func (p *pair) record() call {
 }
 
 func (p *pair) outcome(h message.Held) message.Outcome {
-	o := message.Outcome{Held: h, Kind: rapid.SampledFrom([]message.OutcomeKind{
+	o := message.Outcome{Held: h, Kind: one(p, []message.OutcomeKind{
 		message.OutcomeSent, message.OutcomeRetry, message.OutcomeRetry, message.OutcomeFailed,
 		message.OutcomeUnknown, message.OutcomeUnknown, message.OutcomeReleased,
-	}).Draw(p.T, "outcome")}
-	o.Reason = rapid.SampledFrom([]message.Reason{"", message.ReasonPolicy}).Draw(p.T, "reason")
+	}, "outcome")}
+	o.Reason = one(p, []message.Reason{"", message.ReasonPolicy}, "reason")
 	o.After = time.Duration(p.pick(3, "after")) * 10 * time.Second
 	o.Exhausted = p.maybe(6, "exhausted")
 	o.Attempt = message.Attempt{RelayHost: "mx.example.com", Code: 250, Enhanced: "2.0.0", Detail: "ok \x00\xff", RemoteID: "4ABC\x00"}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"pgregory.net/rapid"
 
 	"github.com/postrider/postrider/internal/conformance"
 	"github.com/postrider/postrider/internal/message"
@@ -67,7 +66,7 @@ func (p *pair) about() (int64, uuid.UUID) {
 	if len(p.posted) == 0 || p.maybe(12, "unknown message") {
 		return message.DefaultTenant, uuid.New()
 	}
-	return message.DefaultTenant, rapid.SampledFrom(p.posted).Draw(p.T, "message").Message.ID
+	return message.DefaultTenant, one(p, p.posted, "message").Message.ID
 }
 
 func (p *pair) steer(name string, steer func(context.Context, conformance.StorePorts, int64, uuid.UUID) (int, error)) call {
@@ -118,10 +117,10 @@ func (p *pair) read() call {
 
 func (p *pair) list() call {
 	f := message.Filter{TenantID: message.DefaultTenant, Limit: 1 + p.pick(4, "limit")}
-	f.Status = rapid.SampledFrom([]message.Status{
+	f.Status = one(p, []message.Status{
 		"", message.StatusQueued, message.StatusSending, message.StatusSent, message.StatusFailed, message.StatusUnknown,
 		message.StatusCanceled, message.StatusSuppressed, message.StatusScheduled, message.StatusDelayed,
-	}).Draw(p.T, "status")
+	}, "status")
 	switch _, id := p.about(); p.pick(3, "cursor") {
 	case 1:
 		f.After = id
@@ -149,7 +148,7 @@ func (p *pair) tell() call {
 }
 
 func (p *pair) tenants() call {
-	names := []string{"default", rapid.SampledFrom([]string{"acme", "globex"}).Draw(p.T, "name")}
+	names := []string{"default", one(p, []string{"acme", "globex"}, "name")}
 	return call{"tenants", func(ctx context.Context, s conformance.StorePorts) any {
 		numbers, err := s.EnsureTenants(ctx, names)
 		return counted{numbers, class(err)}
