@@ -46,6 +46,10 @@ faults: ## every figure of docs/promises.md, for hours; ONLY=name, SHORT=20s, TI
 database-faults: $(GOTESTSUM) services ## Postgres servers of their own, killed, failed over, out of disk; needs root
 	@GOTESTSUM=$(abspath $(GOTESTSUM)) scripts/test.sh -tags databasefaults -run '^TestServer' -v ./internal/store
 
+.PHONY: simulate
+simulate: ## the delivery protocol under a seeded scheduler of faults; SEEDS=1000, STORE=memory|sqlite|postgres, SEED=n to watch one
+	@SEEDS='$(SEEDS)' STORE='$(STORE)' SEED='$(SEED)' FROM='$(FROM)' MUTANT='$(MUTANT)' scripts/simulate.sh
+
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## formatting, vet, staticcheck, who may import whom (.golangci.yml), shell scripts
 	@GOLANGCI_LINT=$(abspath $(GOLANGCI_LINT)) scripts/lint.sh

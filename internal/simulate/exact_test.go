@@ -14,6 +14,7 @@ import (
 const (
 	raced         = false
 	ordinarySeeds = 600
+	seedsOnSQL    = 12
 )
 
 func TestTheSameSeedIsTheSameRun(t *testing.T) {

@@ -139,3 +139,12 @@ func (c *Counts) Unfired() []Fault {
 	}
 	return none
 }
+
+// Sum is how many faults fired.
+func (c *Counts) Sum() int {
+	n := 0
+	for _, fired := range c {
+		n += fired
+	}
+	return n
+}

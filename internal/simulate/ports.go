@@ -67,6 +67,9 @@ type Config struct {
 	// Alone: the store lets one transaction write at a time, so that a relay's
 	// must not be left open between two decisions.
 	Alone bool
+	// Slack is how far the database's clock may be ahead of the one it was given:
+	// a real one goes on while it works.
+	Slack time.Duration
 	// CheckEvery is after how many steps the invariants that need a look at all
 	// rows are checked; 8 by default.
 	CheckEvery int

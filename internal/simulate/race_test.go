@@ -14,6 +14,7 @@ import (
 const (
 	raced         = true
 	ordinarySeeds = 60
+	seedsOnSQL    = 3
 )
 
 // TestWithoutTheRaceDetector runs everything that needs runs which repeat.

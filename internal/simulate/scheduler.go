@@ -57,7 +57,6 @@ type call struct {
 	ready    func() bool // nil: always
 	after    time.Time   // not before; zero: at once
 	deadline time.Time   // gives up then; zero: never
-	slowed   bool
 	leave    chan leave
 }
 

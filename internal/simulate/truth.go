@@ -161,7 +161,7 @@ func (t *truth) claimed(p *process, bids []message.Bid, before []message.Deliver
 		switch c.State {
 		case message.ClaimTaken:
 			t.w.trace.result(t.held(c.Work.Held) + " taken")
-			if due := before[i].NextAttemptAt; before[i].Status == message.StatusQueued && due.After(t.w.database.latest) {
+			if due := before[i].NextAttemptAt; before[i].Status == message.StatusQueued && due.After(t.w.database.latest.Add(t.w.cfg.Slack)) {
 				t.w.violate("claimed before its time: %s, %v early", t.ref(bids[i].Ref), due.Sub(t.w.database.latest))
 			}
 			for _, other := range t.tries {
