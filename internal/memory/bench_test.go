@@ -26,8 +26,6 @@ func benchmarked(b *testing.B, mails int) (*memory.Database, *memory.Store, []me
 		}
 		refs = append(refs, message.Ref{Key: message.Key{MessageID: sub.Message.ID}, Dispatch: 1})
 	}
-	b.ReportAllocs()
-	b.ResetTimer()
 	return db, s, refs
 }
 
@@ -40,6 +38,7 @@ func BenchmarkOpen(b *testing.B) {
 
 func BenchmarkAccept(b *testing.B) {
 	_, s, _ := benchmarked(b, 0)
+	b.ReportAllocs()
 	for b.Loop() {
 		s.Accept(b.Context(), []message.Submission{mail()})
 	}
@@ -48,6 +47,7 @@ func BenchmarkAccept(b *testing.B) {
 // BenchmarkClaim claims and gives back, so that there is always one to claim.
 func BenchmarkClaim(b *testing.B) {
 	_, s, refs := benchmarked(b, handful)
+	b.ReportAllocs()
 	bid := []message.Bid{{Ref: refs[0]}}
 	for b.Loop() {
 		claims, err := s.Claim(b.Context(), bid)
@@ -68,6 +68,7 @@ func BenchmarkMark(b *testing.B) { benchmarkHold(b, (*memory.Store).Mark) }
 
 // BenchmarkLife is one message from its acceptance to its end.
 func BenchmarkLife(b *testing.B) {
+	b.ReportAllocs()
 	for b.Loop() {
 		at := time.Now()
 		s := memory.New(memory.Config{Now: func() time.Time { return at }}).Open(message.Process{})
@@ -82,11 +83,38 @@ func BenchmarkLife(b *testing.B) {
 		_, _ = s.Mark(b.Context(), held)
 		s.Record(b.Context(), []message.Outcome{{Held: held[0], Kind: message.OutcomeSent}})
 	}
+}
+
+// BenchmarkSimulation is the store's share of a whole simulation: a database,
+// a handful of messages, three processes, 300 calls, and a look at all rows
+// now and then.
+func BenchmarkSimulation(b *testing.B) {
+	var seen memory.Snapshot
 	b.ReportAllocs()
+	for b.Loop() {
+		db, s, refs := benchmarked(b, handful)
+		db.Open(message.Process{})
+		db.Open(message.Process{})
+		for round := range 50 {
+			_, _, _ = s.Dispatch(b.Context(), message.LaneNormal, 100, confirm)
+			ref := refs[round%handful]
+			ref.Dispatch += int32(round / handful)
+			claims, _ := s.Claim(b.Context(), []message.Bid{{Ref: ref}})
+			held := []message.Held{claims[0].Work.Held}
+			_, _ = s.Renew(b.Context(), held)
+			_, _ = s.Mark(b.Context(), held)
+			s.Record(b.Context(), []message.Outcome{{Held: held[0], Kind: message.OutcomeRetry}})
+			_, _ = s.SweepLeases(b.Context(), 100, 0)
+			if round%8 == 0 {
+				db.Snapshot(&seen)
+			}
+		}
+	}
 }
 
 func BenchmarkRecordAgain(b *testing.B) {
 	_, s, refs := benchmarked(b, handful)
+	b.ReportAllocs()
 	o := []message.Outcome{{Held: claimed(b, s, refs[0]), Kind: message.OutcomeSent}}
 	for b.Loop() {
 		s.Record(b.Context(), o)
@@ -95,6 +123,7 @@ func BenchmarkRecordAgain(b *testing.B) {
 
 func BenchmarkSweep(b *testing.B) {
 	_, s, _ := benchmarked(b, handful)
+	b.ReportAllocs()
 	for b.Loop() {
 		_, _ = s.SweepLeases(b.Context(), 100, 0)
 	}
@@ -102,6 +131,7 @@ func BenchmarkSweep(b *testing.B) {
 
 func BenchmarkSnapshot(b *testing.B) {
 	db, _, _ := benchmarked(b, handful)
+	b.ReportAllocs()
 	var seen memory.Snapshot
 	for b.Loop() {
 		db.Snapshot(&seen)
@@ -118,6 +148,7 @@ func claimed(b *testing.B, s *memory.Store, ref message.Ref) message.Held {
 
 func benchmarkHold(b *testing.B, call func(*memory.Store, context.Context, []message.Held) ([]bool, error)) {
 	_, s, refs := benchmarked(b, handful)
+	b.ReportAllocs()
 	held := []message.Held{claimed(b, s, refs[0])}
 	for b.Loop() {
 		if ok, err := call(s, b.Context(), held); err != nil || !ok[0] {

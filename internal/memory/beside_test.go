@@ -32,8 +32,8 @@ const (
 
 const (
 	besideSteps    = 50
-	sqliteRounds   = 100
-	postgresRounds = 20
+	sqliteRounds   = 60
+	postgresRounds = 15
 )
 
 func TestBesideSQLite(t *testing.T) { t.Parallel(); beside(t, openSQLite(t), sqliteRounds) }
