@@ -23,21 +23,26 @@ type killPoint struct {
 	within time.Duration
 	times  int  // in the published figure, under either on_unknown
 	slow   bool // too slow for every run of the tests
+	later  bool // its end takes a lease or a sweep and is looked for after all repetitions
 	cast   cast
+	env    map[string]string // settings over those of a user who sets none
 	once   func(ctx context.Context, e *episode) error
 }
 
 // cast is who plays: points of one cast can follow each other on one stage.
 type cast struct {
 	producers, consumers int
+	alone                bool // they take their time: not on the stage of quicker ones
 }
 
 // The casts. Where a relay, a sweep or a consumer dies, another one lives.
 var (
-	oneProducer  = cast{1, 1}
-	twoRelays    = cast{2, 1}
-	threeSweeps  = cast{3, 1}
-	twoConsumers = cast{1, 2}
+	oneProducer  = cast{1, 1, false}
+	twoRelays    = cast{2, 1, false}
+	threeSweeps  = cast{3, 1, false}
+	twoConsumers = cast{1, 2, false}
+	longPauses   = cast{2, 1, true}
+	stalls       = cast{1, 2, true}
 )
 
 // ending is what becomes of the mail of a point.

@@ -106,7 +106,7 @@ func dieRecording(ctx context.Context, e *episode) error {
 			e.trouble = err
 			return
 		}
-		w, err := e.wiresOf(holder)
+		w, err := e.tapsOf(holder)
 		e.trouble = err
 		t = e.spy(commit, []*tap.Proxy{w.tables})
 	})

@@ -5,7 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/postrider/postrider/internal/message"
@@ -29,10 +32,12 @@ type episode struct {
 	mail      rig.Mail
 
 	answered int // calls of the scene answered 2xx before this one
+	extra    int // mails posted beside it
 
 	struck  time.Time // when the fault was made
 	sends   int       // how many outcomes it can have robbed
 	victim  *rig.Member
+	back    *tap.Trigger   // passed when the victim works again
 	trouble error          // from within a step
 	spied   []*tap.Trigger // rules to be put out of force at the end
 	after   func(context.Context) error
@@ -42,11 +47,24 @@ func (s *scene) episode(p *killPoint, n int, onUnknown message.OnUnknown) *episo
 	e := &episode{scene: s, point: p, n: n, onUnknown: onUnknown, answered: s.calls.Accepted()}
 	name := fmt.Sprintf("%s-%s-%d", p.name, onUnknown, n)
 	e.address = name + "@example.com"
-	e.mail = rig.NewMail(name, map[string]any{
-		"from": name + "@sender.example", "to": []string{e.address}, "subject": "At an exact step",
-		"text": "It is told in a hundred characters and more, so that there is a midst of it at which a worker can die.", "on_unknown": onUnknown,
-	})
+	e.mail = e.letter(name, nil)
 	return e
+}
+
+// letter is a mail known by its key, which begins the addresses of its sender and
+// of its recipient.
+func (e *episode) letter(key string, more map[string]any) rig.Mail {
+	email := map[string]any{
+		"from": key + "@sender.example", "to": []string{key + "@example.com"}, "subject": "At an exact step",
+		"text": "It is told in a hundred characters and more, so that there is a midst of it at which a worker can die.", "on_unknown": e.onUnknown,
+	}
+	maps.Copy(email, more)
+	return rig.NewMail(key, email)
+}
+
+// scheduled is the episode's mail, to be sent later.
+func (e *episode) scheduled(in time.Duration) rig.Mail {
+	return e.letter(e.mail.Key, map[string]any{"scheduled_at": time.Now().Add(in).UTC().Format(time.RFC3339)})
 }
 
 // play makes the fault, sees to it that everybody is there again, and waits until
@@ -58,10 +76,10 @@ func (e *episode) play(ctx context.Context) error {
 	if err := e.point.once(ctx, e); err != nil {
 		return errors.Join(err, e.trouble)
 	}
-	if err := e.allReady(ctx); err != nil {
+	if err := e.ready(ctx); err != nil {
 		return err
 	}
-	if e.point.end == sentOnce {
+	if e.point.end == sentOnce && !e.point.later {
 		if err := e.awaitEnd(ctx); err != nil {
 			return err
 		}
@@ -171,40 +189,61 @@ func (e *episode) strike(victim *rig.Member) {
 	e.note(check.Fault{Begun: e.struck, Kind: e.point.name, Victim: victim.Name})
 }
 
-// restart starts the victim again if it is dead.
+// restart starts the victim again if it is dead. How far it has come is seen on
+// its wire: /readyz answers what it knew a second ago.
 func (e *episode) restart() error {
 	if e.victim == nil || !e.victim.Process().Exited() {
 		return nil
 	}
+	t, err := e.tapsOf(e.victim)
+	if err != nil {
+		return err
+	}
+	ready := tap.Rule{From: tap.Server, At: "connection.open-ok"}
+	if e.victim.Program == rig.Consumer {
+		ready = tap.Rule{From: tap.Client, At: "basic.consume", Match: e.stack.QueueOf(message.LaneNormal)}
+	}
+	e.back = e.spy(ready, []*tap.Proxy{t.broker})
 	return e.stack.Start(e.victim)
 }
 
-// holder is the consumer that has claimed the mail.
+// holder is the consumer that has claimed the mail. One that was just started may
+// work before it has introduced itself in the tables.
 func (e *episode) holder(ctx context.Context) (*rig.Member, error) {
-	var pid int
-	err := e.stack.DB().QueryRowContext(ctx, `
-		SELECT w.pid FROM deliveries d JOIN workers w ON w.id = d.worker_id WHERE d.address = $1`, e.address).Scan(&pid)
-	if err != nil {
-		return nil, fmt.Errorf("look for the holder of %s: %w", e.address, err)
-	}
-	for _, m := range e.stack.Of(rig.Consumer) {
-		if m.Process().PID() == pid {
-			return m, nil
+	var holder *rig.Member
+	err := rig.Await(ctx, 5*time.Millisecond, "the holder of "+e.address, func() (bool, error) {
+		pid, err := e.count(ctx, `
+			SELECT w.pid FROM deliveries d JOIN workers w ON w.id = d.worker_id WHERE d.address = $1`)
+		for _, m := range e.stack.Of(rig.Consumer) {
+			if m.Process().PID() == pid {
+				holder = m
+			}
 		}
-	}
-	return nil, fmt.Errorf("%w: no consumer has the process id %d", errNotFired, pid)
+		return holder != nil, err
+	})
+	return holder, err
 }
 
-// allReady waits for everybody who was started again.
-func (e *episode) allReady(ctx context.Context) error {
+// ready waits for the victim that was started again.
+func (e *episode) ready(ctx context.Context) error {
+	if e.back == nil {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, stepLimit)
 	defer cancel()
-	for _, m := range e.stack.Members() {
-		if err := e.stack.Ready(ctx, m); err != nil {
-			return err
-		}
+	if err := e.back.Await(ctx, 1); err != nil {
+		return fmt.Errorf("%s did not come back: %w\n%s", e.victim.Name, err, e.victim.Process().Output())
 	}
-	return nil
+	if e.victim.API == "" {
+		return nil
+	}
+	return rig.Await(ctx, 5*time.Millisecond, e.victim.Name+" to listen", func() (bool, error) {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(e.victim.API, "http://"))
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err == nil, nil
+	})
 }
 
 // awaitEnd waits until the mail has ended in some way.

@@ -46,7 +46,7 @@ func relayPoints() []*killPoint {
 			},
 		},
 		{
-			name: "relay-stopped", row: 15, times: 2, cast: twoRelays,
+			name: "relay-stopped", row: 15, times: 2, cast: longPauses,
 			fault: "the relay is stopped for 15 s in its transaction, after the broker took the copies, and goes on",
 			seen:  "Postgres ends its transaction after 10 s, another publishes the rows, its late COMMIT fails",
 			once:  relayStopped,
@@ -62,7 +62,7 @@ func relayPoints() []*killPoint {
 
 // dieRelaying wants so many copies to have come to the consumer in the end, each
 // answered.
-func (e *episode) dieRelaying(ctx context.Context, r tap.Rule, pick func(*wires) *tap.Proxy, copies int) error {
+func (e *episode) dieRelaying(ctx context.Context, r tap.Rule, pick func(*taps) *tap.Proxy, copies int) error {
 	delivered := e.spy(tap.Rule{From: tap.Server, At: "basic.deliver"}, e.of(rig.Consumer, broker))
 	acked := e.spy(tap.Rule{From: tap.Client, At: "basic.ack"}, e.of(rig.Consumer, broker))
 	begun := e.spy(tap.Rule{From: tap.Client, At: "basic.publish"}, e.of(rig.Producer, broker))
@@ -98,6 +98,19 @@ func relayStopped(ctx context.Context, e *episode) error {
 	if err != nil {
 		return errors.Join(err, e.victim.Process().Resume())
 	}
-	e.after = func(ctx context.Context) error { return settled.Await(ctx, 1) }
+	e.after = func(ctx context.Context) error { return errors.Join(settled.Await(ctx, 1), e.comfort(ctx)) }
 	return ended(ctx, posted)
+}
+
+// comfort gives a relay work to succeed in, without which it would say for half a
+// minute that it has failed.
+func (e *episode) comfort(ctx context.Context) error {
+	return rig.Await(ctx, 200*time.Millisecond, e.victim.Name+" to be well", func() (bool, error) {
+		e.extra++
+		load := rig.Load{APIs: e.stack.APIs(), Count: 1, Mail: func(int) rig.Mail {
+			return e.letter(fmt.Sprintf("%s-extra-%d", e.mail.Key, e.extra), nil)
+		}}
+		load.Run(ctx, &e.calls)
+		return e.victim.State(ctx) == "ok", nil
+	})
 }

@@ -21,14 +21,14 @@ type scene struct {
 	*stage
 	services *rig.Services
 
-	mu      sync.Mutex        // of what follows; the stage has its own
-	wires   map[string]*wires // by the member's name
-	failure error             // of a proxy that could not be started
+	mu      sync.Mutex       // of what follows; the stage has its own
+	taps    map[string]*taps // by the member's name
+	failure error            // of a proxy that could not be started
 	cue     *cue
 }
 
-// wires are the proxies of one member; they outlive its processes.
-type wires struct {
+// taps are the proxies of one member; they outlive its processes.
+type taps struct {
 	member *rig.Member
 	broker *tap.Proxy
 	tables *tap.Proxy
@@ -36,11 +36,11 @@ type wires struct {
 
 // newScene builds all of it and waits until it is ready; the caller closes it.
 func newScene(ctx context.Context, b *bench, c cast, env map[string]string) (*scene, error) {
-	s := &scene{services: b.services, wires: map[string]*wires{}}
+	s := &scene{services: b.services, taps: map[string]*taps{}}
 	var err error
 	p := plan{script: s.script(), consumers: c.consumers, env: env, edit: s.connect}
 	if s.stage, err = b.stage(ctx, p); err != nil {
-		return nil, errors.Join(err, s.closeWires())
+		return nil, errors.Join(err, s.closeTaps())
 	}
 	for range c.producers - 1 {
 		if _, err := s.stack.Add(ctx, rig.Producer); err != nil {
@@ -53,12 +53,12 @@ func newScene(ctx context.Context, b *bench, c cast, env map[string]string) (*sc
 	return s, nil
 }
 
-func (s *scene) close() error { return errors.Join(s.stage.close(), s.closeWires()) }
+func (s *scene) close() error { return errors.Join(s.stage.close(), s.closeTaps()) }
 
-func (s *scene) closeWires() error {
+func (s *scene) closeTaps() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, w := range s.wires {
+	for _, w := range s.taps {
 		w.broker.Close()
 		w.tables.Close()
 	}
@@ -67,7 +67,7 @@ func (s *scene) closeWires() error {
 
 // connect puts the member's proxies into its settings.
 func (s *scene) connect(m *rig.Member, env map[string]string) {
-	w, err := s.wiresOf(m)
+	w, err := s.tapsOf(m)
 	if err == nil {
 		env["POSTRIDER_RABBITMQ_URL"], err = w.broker.Through(env["POSTRIDER_RABBITMQ_URL"])
 	}
@@ -81,10 +81,10 @@ func (s *scene) connect(m *rig.Member, env map[string]string) {
 	}
 }
 
-func (s *scene) wiresOf(m *rig.Member) (*wires, error) {
+func (s *scene) tapsOf(m *rig.Member) (*taps, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if w := s.wires[m.Name]; w != nil {
+	if w := s.taps[m.Name]; w != nil {
 		return w, nil
 	}
 	broker, err := proxyTo(s.services.Broker, tap.AMQP)
@@ -96,8 +96,8 @@ func (s *scene) wiresOf(m *rig.Member) (*wires, error) {
 		broker.Close()
 		return nil, err
 	}
-	w := &wires{member: m, broker: broker, tables: tables}
-	s.wires[m.Name] = w
+	w := &taps{member: m, broker: broker, tables: tables}
+	s.taps[m.Name] = w
 	return w, nil
 }
 
@@ -110,11 +110,11 @@ func proxyTo(service string, start func(string) (*tap.Proxy, error)) (*tap.Proxy
 }
 
 // of picks the proxies of those who run a program.
-func (s *scene) of(program string, pick func(*wires) *tap.Proxy) []*tap.Proxy {
+func (s *scene) of(program string, pick func(*taps) *tap.Proxy) []*tap.Proxy {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var list []*tap.Proxy
-	for _, w := range s.wires {
+	for _, w := range s.taps {
 		if w.member.Program == program {
 			list = append(list, pick(w))
 		}
@@ -122,14 +122,14 @@ func (s *scene) of(program string, pick func(*wires) *tap.Proxy) []*tap.Proxy {
 	return list
 }
 
-func broker(w *wires) *tap.Proxy { return w.broker }
-func tables(w *wires) *tap.Proxy { return w.tables }
+func broker(w *taps) *tap.Proxy { return w.broker }
+func tables(w *taps) *tap.Proxy { return w.tables }
 
 // owner is whose proxy it is.
 func (s *scene) owner(p *tap.Proxy) *rig.Member {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, w := range s.wires {
+	for _, w := range s.taps {
 		if w.broker == p || w.tables == p {
 			return w.member
 		}

@@ -18,7 +18,7 @@ const settledWithin = 30 * time.Second
 
 // series repeats a point on a stage of its own and has all of it judged.
 func series(ctx context.Context, b *bench, p *killPoint) (m measurement, err error) {
-	s, err := newScene(ctx, b, p.cast, nil)
+	s, err := newScene(ctx, b, p.cast, p.env)
 	if err != nil {
 		return m, err
 	}

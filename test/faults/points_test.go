@@ -2,32 +2,49 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
+	"maps"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/postrider/postrider/test/rig"
 )
 
+// Some points, more often: go test ./test/faults -run Point -point relay -times 20.
+var (
+	pointFlag = flag.String("point", "", "play only points whose name begins so, slow ones too")
+	timesFlag = flag.Int("times", 1, "repetitions of a point")
+)
+
 // TestEveryPointOnce plays every point that is quick enough once under either
-// policy. A cast has one stage, on which its points follow each other.
+// policy. A cast has one stage, on which its points follow each other; the stages
+// mostly wait, so all are played at once, however few cores there are.
 func TestEveryPointOnce(t *testing.T) {
 	g := testGrounds(t)
-	byCast := map[cast][]*killPoint{}
-	for _, p := range killPoints() {
-		if !p.slow {
-			byCast[p.cast] = append(byCast[p.cast], p)
-		}
-	}
-	for c, points := range byCast {
-		t.Run(fmt.Sprintf("%d producers, %d consumers", c.producers, c.consumers), func(t *testing.T) {
-			t.Parallel()
-			playAll(t, g, c, points)
+	var stages sync.WaitGroup
+	for c, points := range byCast() {
+		stages.Go(func() {
+			t.Run(fmt.Sprintf("%+v", c), func(t *testing.T) { playAll(t, g, c, points) })
 		})
 	}
+	stages.Wait()
+}
+
+func byCast() map[cast][]*killPoint {
+	chosen := map[cast][]*killPoint{}
+	for _, p := range killPoints() {
+		if *pointFlag == "" && !p.slow || *pointFlag != "" && strings.HasPrefix(p.name, *pointFlag) {
+			chosen[p.cast] = append(chosen[p.cast], p)
+		}
+	}
+	return chosen
 }
 
 func testGrounds(t *testing.T) *grounds {
@@ -51,25 +68,37 @@ func playAll(t *testing.T, g *grounds, c cast, points []*killPoint) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	b := &bench{name: "points", started: time.Now(), out: io.Discard, grounds: g, dir: t.TempDir()}
-	s, err := newScene(ctx, b, c, map[string]string{"POSTRIDER_LEASE": "6s", "POSTRIDER_SWEEP_INTERVAL": "1s"})
+	env := map[string]string{"POSTRIDER_LEASE": "6s", "POSTRIDER_SWEEP_INTERVAL": "1s"}
+	maps.Copy(env, points[0].env) // which is that of its cast
+	s, err := newScene(ctx, b, c, env)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
-		if err := s.close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	slices.SortStableFunc(points, func(a, b *killPoint) int { return int(a.end) - int(b.end) })
+	defer finish(t, s)
+	slices.SortStableFunc(points, func(a, b *killPoint) int { return a.lasting() - b.lasting() })
 	played := map[*killPoint][]*episode{}
 	for _, p := range points {
 		begun := time.Now()
-		if played[p], err = s.repeat(ctx, p, 1); err != nil {
+		if played[p], err = s.repeat(ctx, p, *timesFlag); err != nil {
 			t.Fatal(err)
 		}
 		t.Logf("%-24s %s", p.name, time.Since(begun).Round(time.Millisecond))
 	}
 	judgeAll(ctx, t, s, played)
+}
+
+func finish(t *testing.T, s *scene) {
+	if err := s.close(); err != nil {
+		t.Error(err)
+	}
+	if !t.Failed() {
+		return
+	}
+	logs, _ := filepath.Glob(filepath.Join(s.dir, "*.log"))
+	for _, name := range logs {
+		text, _ := os.ReadFile(name)
+		t.Logf("%s:\n%s", filepath.Base(name), text[max(0, len(text)-8_000):])
+	}
 }
 
 func judgeAll(ctx context.Context, t *testing.T, s *scene, played map[*killPoint][]*episode) {
@@ -89,4 +118,12 @@ func judgeAll(ctx context.Context, t *testing.T, s *scene, played map[*killPoint
 	if err := v.err(); err != nil {
 		t.Errorf("%v\n%s", err, report.Text())
 	}
+}
+
+// lasting orders points by what they leave to wait for.
+func (p *killPoint) lasting() int {
+	if p.later || p.end != sentOnce {
+		return 1
+	}
+	return 0
 }
