@@ -151,8 +151,14 @@ func TestAStoreHealsByItself(t *testing.T) {
 	if err := relay(kill); published != 1 || !errors.Is(err, message.ErrUnavailable) {
 		t.Fatalf("its connection ended: published %d times, %v", published, err)
 	}
-	if err := relay(func() {}); err != nil || published != 2 {
-		t.Fatalf("afterwards: published %d times, %v", published, err)
+	deadline := time.Now().Add(10 * time.Second)
+	for published == 1 && time.Now().Before(deadline) { // the server says that a session ends before it gives its locks free
+		if err := relay(func() {}); err != nil {
+			t.Fatalf("afterwards: %v", err)
+		}
+	}
+	if published != 2 {
+		t.Fatalf("afterwards: published %d times", published)
 	}
 }
 
