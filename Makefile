@@ -46,6 +46,10 @@ faults: ## every figure of docs/promises.md, for hours; ONLY=name, SHORT=20s, TI
 database-faults: $(GOTESTSUM) services ## Postgres servers of their own, killed, failed over, out of disk; needs root
 	@GOTESTSUM=$(abspath $(GOTESTSUM)) scripts/test.sh -tags databasefaults -run '^TestServer' -v ./internal/store
 
+.PHONY: cluster-test
+cluster-test: ## three RabbitMQ nodes as one, single nodes killed and cut off under load; SHORT=20s
+	@$(MAKE) --no-print-directory faults ONLY=cluster ARGS='-services cluster -resume=false'
+
 .PHONY: simulate
 simulate: ## the delivery protocol under a seeded scheduler of faults; SEEDS=1000, STORE=memory|sqlite|postgres, SEED=n to watch one
 	@SEEDS='$(SEEDS)' STORE='$(STORE)' SEED='$(SEED)' FROM='$(FROM)' MUTANT='$(MUTANT)' scripts/simulate.sh
