@@ -119,39 +119,54 @@ func greetings(m *rig.Member, env map[string]string) {
 	env["POSTRIDER_HELLO_NAME"] = m.Name + ".example"
 }
 
-// terminated stops processes as a service manager does, at random moments.
+// terminated stops processes as a service manager does, at random moments. A backlog
+// keeps every consumer in the midst of sends.
 func terminated() playFunc {
 	const kind = "SIGTERM"
-	p := plan{faults: []string{kind}, script: smtptest.Script{Rules: []smtptest.Rule{
+	p := plan{faults: []string{kind}, env: map[string]string{"POSTRIDER_CONSUMERS": "normal:8"}, script: smtptest.Script{Rules: []smtptest.Rule{
 		{At: smtptest.Data, Delay: 150 * time.Millisecond}, {At: smtptest.Dot, Delay: 150 * time.Millisecond},
 	}}}
 	return onStage(p, func(ctx context.Context, s *stage, v *verdict) (m measurement, err error) {
+		s.post(ctx, 500)
 		stop := s.load(ctx, rate)
-		var slowest time.Duration
-		members := s.stack.Members()
-		for n := range s.repeat(100) {
-			if err := sleep(ctx, rand.N(400*time.Millisecond)); err != nil {
-				stop()
-				return m, err
-			}
-			victim := members[n%len(members)]
-			begun := time.Now()
-			err := s.harm(ctx, kind, func(_ *stage, ctx context.Context) error { return terminate(ctx, victim) })
-			v.require(err == nil, "%v", err)
-			slowest = max(slowest, time.Since(begun))
-			if err := errors.Join(s.stack.Start(victim), s.stack.Ready(ctx, victim)); err != nil {
-				stop()
-				return m, err
-			}
-		}
+		slowest, replies, err := s.terminateAll(ctx, kind, s.repeat(100), v)
 		stop()
-		if m.report, err = s.judge(ctx, 0, v); err != nil {
+		if err != nil {
+			return m, err
+		}
+		if m.report, err = s.judge(ctx, 5*time.Minute, v); err != nil {
 			return m, err
 		}
 		v.require(s.calls.Refused() == 0, "%d calls refused", s.calls.Refused())
-		m.summary = fmt.Sprintf("%d stops, exit 0 each, the slowest %s, %s", len(s.faults), ms(slowest), counts(m.report))
+		v.require(replies > 0, "no reply to a final dot was under way: this proves nothing")
+		m.summary = fmt.Sprintf("%d stops with %d replies under way, exit 0 each, the slowest %s, %s", len(s.faults), replies, ms(slowest), counts(m.report))
 		return m, nil
 	})
+}
+
+// terminateAll stops and starts one process after the other, and counts the replies
+// to final dots that each waited for then.
+func (s *stage) terminateAll(ctx context.Context, kind string, times int, v *verdict) (slowest time.Duration, replies int, err error) {
+	members := s.stack.Members()
+	for n := range times {
+		if err := sleep(ctx, rand.N(400*time.Millisecond)); err != nil {
+			return 0, 0, err
+		}
+		victim := members[n%len(members)]
+		waits, err := s.stack.InFlight(ctx, victim.Process().PID())
+		if err != nil {
+			return 0, 0, err
+		}
+		replies += waits
+		begun := time.Now()
+		err = s.harm(ctx, kind, func(_ *stage, ctx context.Context) error { return terminate(ctx, victim) })
+		v.require(err == nil, "%v", err)
+		slowest = max(slowest, time.Since(begun))
+		if err := errors.Join(s.stack.Start(victim), s.stack.Ready(ctx, victim)); err != nil {
+			return 0, 0, err
+		}
+	}
+	return slowest, replies, nil
 }
 
 // terminate fails unless the process exits with 0 in its grace.
