@@ -1,58 +1,46 @@
 package test
 
 import (
-	"bytes"
-	"errors"
-	"os"
-	"os/exec"
+	"context"
+	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/postrider/postrider/test/rig"
 )
 
 // process is a program under test. It dies with the story.
 type process struct {
+	*rig.Process
 	t    testing.TB
 	name string
-	cmd  *exec.Cmd
-	out  *output
+	out  output
 	done chan struct{} // closed when it has exited
 	err  error         // how it exited; read after done
-	torn bool          // killed on purpose
+	torn bool          // ended on purpose
 }
 
-// output keeps what a process wrote, for the story that failed.
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
+// output is what a process wrote so far.
+type output struct{ of *rig.Process }
 
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
-}
+func (o output) String() string { return o.of.Output() }
 
 // launch starts a program with nothing but the given environment.
 func launch(t testing.TB, name string, env []string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, name: name, cmd: exec.Command(binary(name), args...), out: &output{}, done: make(chan struct{})}
-	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "GORACE=halt_on_error=1"}, env...)
-	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := p.cmd.Start(); err != nil {
-		t.Fatalf("start %s: %v", name, err)
+	home := t.TempDir()
+	started, err := rig.Start(rig.Command{
+		Name: name, Path: binary(name), Args: args, Env: append([]string{"HOME=" + home}, env...),
+		Log: filepath.Join(home, filepath.Base(name)+".log"),
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
+	p := &process{Process: started, t: t, name: name, out: output{started}, done: make(chan struct{})}
 	go func() {
-		p.err = p.cmd.Wait()
+		p.err = started.Err()
 		close(p.done)
 	}()
 	t.Cleanup(p.cleanUp)
@@ -87,15 +75,17 @@ func (p *process) exited() bool {
 }
 
 func (p *process) signal(s syscall.Signal) {
-	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		p.t.Errorf("%v to %s: %v", s, p.name, err)
+	if err := p.Signal(s); err != nil {
+		p.t.Error(err)
 	}
 }
 
 // kill is kill -9: no word, no goodbye.
 func (p *process) kill() {
 	p.torn = true
-	p.signal(syscall.SIGKILL)
+	if err := p.Kill(); err != nil {
+		p.t.Error(err)
+	}
 	<-p.done
 }
 
@@ -103,18 +93,12 @@ func (p *process) kill() {
 func (p *process) stop() {
 	p.t.Helper()
 	p.torn = true
-	p.signal(syscall.SIGCONT)
-	p.signal(syscall.SIGTERM)
-	select {
-	case <-p.done:
-		if p.err != nil {
-			p.t.Errorf("%s stopped with %v", p.name, p.err)
-		}
-	case <-time.After(45 * time.Second):
-		p.t.Errorf("%s did not stop within 45 s", p.name)
-		p.signal(syscall.SIGQUIT) // its goroutines go into the log
-		<-p.done
+	ctx, cancel := context.WithTimeout(context.Background(), 45*time.Second)
+	defer cancel()
+	if err := p.Stop(ctx); err != nil {
+		p.t.Error(err)
 	}
+	<-p.done
 }
 
 // stopping reports whether the process has said that it stops.

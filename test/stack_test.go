@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -23,6 +22,7 @@ import (
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/smtptest"
 	"github.com/postrider/postrider/internal/wire"
+	"github.com/postrider/postrider/test/rig"
 )
 
 const apiKey = "story-key-0123456789"
@@ -225,12 +225,11 @@ func (s *stack) metricsListen() string {
 
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := rig.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	return addr
 }
 
 // email is a request body.
@@ -401,7 +400,7 @@ func connectionsOf(t testing.TB, base string, p *process) []string {
 	}
 	var names []string
 	for _, c := range all {
-		if strings.HasSuffix(c.Properties.ConnectionName, fmt.Sprintf("/%d", p.cmd.Process.Pid)) {
+		if strings.HasSuffix(c.Properties.ConnectionName, fmt.Sprintf("/%d", p.PID())) {
 			names = append(names, url.PathEscape(c.Name))
 		}
 	}
