@@ -42,7 +42,9 @@ func (a *arena) makeFaultsTo(ctx context.Context, begun time.Time, faults []plan
 		}
 		f.lasts = min(f.lasts, time.Until(end))
 		a.makeFault(ctx, f)
-		wait(ctx, f.kind.rest)
+		if i < len(faults)-1 {
+			wait(ctx, f.kind.rest)
+		}
 	}
 }
 
