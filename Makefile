@@ -50,6 +50,10 @@ database-faults: $(GOTESTSUM) services ## Postgres servers of their own, killed,
 cluster-test: ## three RabbitMQ nodes as one, single nodes killed and cut off under load; SHORT=20s
 	@$(MAKE) --no-print-directory faults ONLY=cluster ARGS='-services cluster -resume=false'
 
+.PHONY: chaos
+chaos: ## kill, stop and restart everything at random under load, 2 min; ARGS='-duration 10m -mails 10000 -faults kill', ARGS=-h
+	@go run ./test/chaos $(ARGS)
+
 .PHONY: simulate
 simulate: ## the delivery protocol under a seeded scheduler of faults; SEEDS=1000, STORE=memory|sqlite|postgres, SEED=n to watch one
 	@SEEDS='$(SEEDS)' STORE='$(STORE)' SEED='$(SEED)' FROM='$(FROM)' MUTANT='$(MUTANT)' scripts/simulate.sh
