@@ -3,7 +3,7 @@
 #
 #   services.sh up            start what does not run yet, write .services/env
 #   services.sh down          stop what was started here; the data stays
-#   services.sh clean         down, then remove data, ports and logs
+#   services.sh clean         down, then remove data, ports and logs; those of named sets too
 #   services.sh rabbitmqctl   run rabbitmqctl against the private node
 #
 # Faults, where PART is postgres or rabbitmq; each returns when it has happened:
@@ -70,6 +70,20 @@ clean() {
   docker_remove postgres rabbitmq mailhog
   rm -rf "$STATE" "$SERVICES"
   say "removed $SERVICES"
+  [[ -n $NAME ]] || clean_named
+}
+
+# clean_named removes the named sets too, but for one that a run holds.
+clean_named() {
+  local folder
+  cd "$ROOT"
+  for folder in "$ROOT"/.services-*/; do
+    [[ -d $folder ]] || continue
+    folder=${folder%/}
+    touch "$folder/run.lock"
+    flock -n "$folder/run.lock" "$ROOT/scripts/services.sh" --name "${folder#"$ROOT/.services-"}" clean ||
+      say "$folder is in use and stays"
+  done
 }
 
 command=${1:-up}
