@@ -13,6 +13,7 @@ func sweepCases() []storeCase {
 		{"workers that die 20 times are the mail's fault", caseSweepPoison},
 		{"a lease that is over after the mark is resent", caseSweepMarked},
 		{"a lease that is over after the mark is held", caseSweepHold},
+		{"a lease from a time that did not come is over", caseSweepFuture},
 		{"a third unknown outcome is not resent by the sweep", caseSweepCap},
 		{"a lost copy is published again when its lane was empty", caseLostEmpty},
 		{"a lost copy is published again when it was overtaken", caseLostOvertaken},
@@ -62,6 +63,21 @@ func caseSweepClaimed(b *storeBench) {
 	equal(b, "attempts", len(attempts), 1)
 	equal(b, "outcome", attempts[0].Outcome, message.OutcomeInterrupted)
 	equal(b, "worker", attempts[0].WorkerID, d.WorkerID)
+}
+
+// caseSweepFuture: workers died while the database's clock was a day ahead. Had
+// their leases to run out first, their mails would wait for that day.
+func caseSweepFuture(b *storeBench) {
+	claimed, marked := b.claimed(), b.marked(onHold)
+	b.clock.Advance(-2 * time.Minute) // the lease of a living worker, until it renews
+	equal(b, "swept after a small step", b.sweepLeases(), message.Swept{})
+	b.clock.Advance(-24 * time.Hour)
+	equal(b, "swept after a large one", b.sweepLeases(), message.Swept{Requeued: 1, Unknown: 1})
+	b.status(claimed.Key, message.StatusQueued)
+	b.status(marked.Key, message.StatusUnknown)
+	for _, a := range b.view(marked.Key).Attempts {
+		equal(b, "the attempt began in the future", a.StartedAt.After(b.clock.Now().Add(time.Second)), false)
+	}
 }
 
 func caseSweepPoison(b *storeBench) {

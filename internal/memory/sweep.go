@@ -20,7 +20,7 @@ func (s *Store) SweepLeases(ctx context.Context, limit int, spread time.Duration
 	}
 	defer s.db.mu.Unlock()
 	now := s.db.now()
-	return s.db.sweep(limit, spread, now, func(d *message.Delivery) bool { return d.LeaseUntil.Before(now) }), nil
+	return s.db.sweep(limit, spread, now, func(d *message.Delivery) bool { return d.LeaseOver(now) }), nil
 }
 
 // sweep ends the claims that the guard selects, as if their leases were over.
@@ -29,7 +29,7 @@ func (db *Database) sweep(limit int, spread time.Duration, now time.Time, guard 
 	for _, d := range db.find(limit, leaseUntil, func(d *message.Delivery) bool {
 		return d.Status == message.StatusSending && guard(d)
 	}) {
-		db.byID[d.MessageID].write(db.lastWords(d), now, false)
+		db.byID[d.MessageID].write(db.lastWords(d, now), now, false)
 		after := time.Duration(db.cfg.Random(max(spread.Milliseconds(), 1))) * time.Millisecond
 		ended := *d
 		ended.LeaseUntil = time.Time{}
@@ -49,10 +49,18 @@ func (db *Database) sweep(limit int, spread time.Duration, now time.Time, guard 
 
 func leaseUntil(d *message.Delivery) time.Time { return d.LeaseUntil }
 
+// earlier is the earlier of two times.
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
 // lastWords tell of a try whose holder could not.
-func (db *Database) lastWords(d *message.Delivery) message.Attempt {
+func (db *Database) lastWords(d *message.Delivery, now time.Time) message.Attempt {
 	a := message.Attempt{
-		N: d.N, Claim: d.Claim, WorkerID: d.WorkerID, StartedAt: d.LeaseUntil.Add(-db.cfg.Lease),
+		N: d.N, Claim: d.Claim, WorkerID: d.WorkerID, StartedAt: earlier(d.LeaseUntil.Add(-db.cfg.Lease), now),
 		Outcome: message.OutcomeInterrupted, Detail: "the worker went away before the final dot: nothing was sent",
 	}
 	if d.Phase == message.PhaseData {

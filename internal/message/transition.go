@@ -159,11 +159,22 @@ func (d Delivery) unknown(o Outcome, now time.Time) Delivery {
 	return d.retry(o, now)
 }
 
+// LongestLease is the longest that the settings admit. A lease that ends later
+// than twice that from now was given by a clock that has been set back since.
+const LongestLease = 10 * time.Minute
+
+// LeaseOver reports whether nobody holds the delivery any more: its lease has
+// ended, or would end in a future that no living worker reckons with. Those
+// that live have renewed theirs since the clock stepped.
+func (d *Delivery) LeaseOver(now time.Time) bool {
+	return d.LeaseUntil.Before(now) || d.LeaseUntil.After(now.Add(2*LongestLease))
+}
+
 // SweepLease takes back a delivery whose lease is over. Before the mark it goes
 // to the outbox, or fails as poison when that happened too often; after it the
 // outcome is unknown.
 func (d Delivery) SweepLease(now time.Time, after time.Duration) (Delivery, bool) {
-	if d.Status != StatusSending || !d.LeaseUntil.Before(now) {
+	if d.Status != StatusSending || !d.LeaseOver(now) {
 		return d, false
 	}
 	if d.Phase == PhaseData {

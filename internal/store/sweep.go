@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"math/rand/v2"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,10 +20,15 @@ func (s *Store) SweepLeases(ctx context.Context, limit int, spread time.Duration
 		if err := t.begin(ctx, t.sweepGuard); err != nil {
 			return err
 		}
-		swept, err = t.sweepHolders(ctx, `status='sending' AND lease_until<`+t.clock(), limit, spread)
+		swept, err = t.sweepHolders(ctx, `status='sending' AND (lease_until<`+t.clock()+` OR `+t.fromTheFuture()+`)`, limit, spread)
 		return err
 	})
 	return swept, err
+}
+
+// fromTheFuture is a lease that a clock gave which has been set back since.
+func (t *txn) fromTheFuture() string {
+	return `lease_until>` + t.clock() + `+` + strconv.FormatInt(2*message.LongestLease.Milliseconds(), 10)
 }
 
 // holder is a claim whose holder has gone.
@@ -30,7 +36,7 @@ type holder struct {
 	message.Held
 	phase  message.Phase
 	worker uuid.UUID
-	lease  int64
+	begun  int64 // 0: nobody knows
 }
 
 // sweepHolders ends the claims that the guard selects, as their phase says.
@@ -83,11 +89,11 @@ func (t *txn) sweepHolders(ctx context.Context, guard string, limit int, spread 
 func (t *txn) findHolders(ctx context.Context, guard string, limit int) ([]holder, error) {
 	var holders []holder
 	err := t.rows(ctx, `
-		SELECT message_id, n, claim, phase, worker_id, lease_until FROM deliveries
-		WHERE `+guard+` ORDER BY lease_until LIMIT $1`+t.skipLocked, []any{limit}, func(rows *sql.Rows) error {
+		SELECT message_id, n, claim, phase, worker_id, CASE WHEN lease_until-$2>`+t.clock()+` THEN 0 ELSE lease_until-$2 END FROM deliveries
+		WHERE `+guard+` ORDER BY lease_until LIMIT $1`+t.skipLocked, []any{limit, t.lease}, func(rows *sql.Rows) error {
 		var h holder
 		var worker uuid.NullUUID
-		err := rows.Scan(&h.MessageID, &h.N, &h.Claim, &h.phase, &worker, &h.lease)
+		err := rows.Scan(&h.MessageID, &h.N, &h.Claim, &h.phase, &worker, &h.begun)
 		h.worker = worker.UUID
 		holders = append(holders, h)
 		return err
@@ -100,7 +106,7 @@ func (t *txn) writeHistory(ctx context.Context, holders []holder) error {
 	var rows [][]any
 	for _, h := range holders {
 		a := message.Attempt{
-			N: h.N, Claim: h.Claim, WorkerID: h.worker, StartedAt: fromMillis(h.lease - t.lease),
+			N: h.N, Claim: h.Claim, WorkerID: h.worker, StartedAt: fromMillis(h.begun),
 			Outcome: message.OutcomeInterrupted, Detail: "the worker went away before the final dot: nothing was sent",
 		}
 		if h.phase == message.PhaseData {
