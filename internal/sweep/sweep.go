@@ -16,6 +16,7 @@ const (
 	spread    = 3 * time.Second  // over which deliveries taken back become due: a lease of 20 s, a round and it stay below 30 s
 	grace     = 10 * time.Second // after a database came back or its clock stepped
 	clockStep = time.Second      // what counts as a step
+	hung      = 5 * time.Second  // a database that takes as long for one answer was away
 	lookApart = 5 * time.Second  // between two looks at an empty lane
 	lookKept  = time.Minute
 )
@@ -122,14 +123,15 @@ func (s *Sweep) Round(ctx context.Context) {
 }
 
 // judgeClock starts a time of grace when leases may have ended without their
-// holders' fault: the database was away, or its clock stepped. The holders
-// renew within it. When a busy database answers late, nobody knows at which
-// moment it read its clock: that much is no step.
+// holders' fault: the database was away, or gave no answers for so long that it
+// might as well have been, or its clock stepped. The holders renew within it.
+// When a busy database answers late, nobody knows at which moment it read its
+// clock: that much is no step.
 func (s *Sweep) judgeClock(clock message.Clock, asked time.Time) {
 	last := s.seen
 	s.seen = sighting{clock: clock, at: asked, took: time.Since(asked), ok: true}
 	drift := clock.Now.Sub(last.clock.Now) - asked.Sub(last.at)
-	if last.ok && clock.Epoch == last.clock.Epoch && drift.Abs() < clockStep+last.took+s.seen.took {
+	if last.ok && clock.Epoch == last.clock.Epoch && drift.Abs() < clockStep+last.took+s.seen.took && s.seen.took < hung {
 		return
 	}
 	s.quiet = clock.Now.Add(grace)
@@ -205,10 +207,13 @@ func (s *Sweep) look(ctx context.Context, lane message.Lane, now time.Time) time
 	return since
 }
 
-// repeat calls step until it moves less than a batch.
+// repeat calls step until it moves less than a batch. Whatever waited for the
+// database while a step hung, the holders' renewals waited too.
 func (s *Sweep) repeat(step func() (int, error)) (total int, err error) {
 	for {
+		asked := time.Now()
 		n, err := step()
+		s.seen.ok = s.seen.ok && time.Since(asked) < hung
 		total += n
 		if err != nil || n < batch {
 			return total, err

@@ -15,6 +15,7 @@ type scene struct {
 	clock    message.Clock
 	away     error
 	slow     time.Duration // until the clock answers
+	hangs    time.Duration // what else is asked of it
 	ready    int
 	blind    error
 	leases   int
@@ -39,7 +40,10 @@ func (s *scene) SweepLost(_ context.Context, _ message.Lane, emptySince time.Tim
 	return 0, nil
 }
 
-func (s *scene) SweepExpired(context.Context, int) (int, error) { return 0, nil }
+func (s *scene) SweepExpired(context.Context, int) (int, error) {
+	s.pass(s.hangs)
+	return 0, nil
+}
 
 func (s *scene) Ready(context.Context, message.Lane) (int, error) { return s.ready, s.blind }
 
@@ -89,6 +93,12 @@ func leasesOnAQuietClock(t *testing.T) {
 		{"11 s after it is back", func() { s.pass(11 * time.Second) }, true},
 		{"the database is busy and answers late", func() { s.pass(5 * time.Second); s.slow = 3 * time.Second }, true},
 		{"it is quick again", func() { s.pass(5 * time.Second); s.slow = 0 }, true},
+		{"it hung, and its clock answers at last", func() { s.pass(5 * time.Second); s.slow = 17 * time.Second }, false},
+		{"5 s after that the holders may not have renewed", func() { s.pass(5 * time.Second); s.slow = 0 }, false},
+		{"11 s after that they have", func() { s.pass(6 * time.Second) }, true},
+		{"it hangs after the look", func() { s.pass(5 * time.Second); s.hangs = 17 * time.Second }, true},
+		{"the look after that", func() { s.pass(time.Second); s.hangs = 0 }, false},
+		{"11 s after it", func() { s.pass(11 * time.Second) }, true},
 	}
 	for _, step := range steps {
 		step.apply()

@@ -63,28 +63,36 @@ func (s *holdings) snapshot() ([]*holding, []message.Held) {
 	return list, held
 }
 
-// renewLoop renews all leases of this process every quarter of a lease.
+// renewLoop renews all leases of this process every quarter of a lease, and soon
+// again where that failed: the sweep gives holders half a lease after the
+// database was away, and a renewal that hangs takes a quarter.
 func (w *Worker) renewLoop(ctx context.Context) {
-	for pause.For(ctx, w.cfg.Lease/4) == nil {
-		w.renew(ctx)
+	wait := w.cfg.Lease / 4
+	for pause.For(ctx, wait) == nil {
+		wait = w.cfg.Lease / 4
+		if !w.renew(ctx) {
+			wait = w.cfg.Lease / 10
+		}
 	}
 }
 
 // renew tells holders that have not marked and whose claim is gone to break
 // off. One that has asked for its mark goes on: the mark's answer decides, and
-// past it the outcome is a fact to be recorded.
-func (w *Worker) renew(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, w.cfg.Lease/2)
+// past it the outcome is a fact to be recorded. It reports whether the database
+// answered.
+func (w *Worker) renew(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, w.cfg.Lease/4)
 	defer cancel()
 	list, held := w.held.snapshot()
 	renewed, err := w.cfg.Store.Renew(ctx, held)
 	if err != nil {
 		w.log.Warn("leases not renewed", "held", len(held), "error", err)
-		return
+		return false
 	}
 	for i, h := range list {
 		if !renewed[i] && !h.asked.Load() {
 			h.cancel(errClaimLost)
 		}
 	}
+	return true
 }

@@ -356,6 +356,35 @@ func TestALostClaimIsBrokenOffOnlyBeforeItsMark(t *testing.T) {
 	}
 }
 
+// TestARenewalThatFailedIsRepeatedSoon: the sweep judges leases again ten seconds
+// after the database was away, and may wait for no holder.
+func TestARenewalThatFailedIsRepeatedSoon(t *testing.T) {
+	began, back := time.Time{}, 16*time.Second
+	var renewed []time.Duration
+	store := &storeFuncs{renew: func(message.Held) (bool, error) {
+		at := time.Since(began)
+		if at < back {
+			return false, message.ErrUnavailable
+		}
+		renewed = append(renewed, at)
+		return true, nil
+	}}
+	sender := &senderFuncs{send: func(context.Context, func(context.Context) error) error {
+		<-time.After(time.Minute) // virtual
+		return nil
+	}}
+	run(t, store, sender, func(t *testing.T, r rig) {
+		began = time.Now()
+		r.give(t, message.VerdictAck)
+		if len(renewed) == 0 || renewed[0] > back+3*time.Second {
+			t.Errorf("the database was back after %v, renewed after %v", back, renewed)
+		}
+		if len(renewed) > 12 {
+			t.Errorf("%d renewals in a minute: too many", len(renewed))
+		}
+	})
+}
+
 func TestAPanicFailsTheMailAndNotTheProcess(t *testing.T) {
 	for _, marked := range []bool{false, true} {
 		sender := &senderFuncs{send: func(ctx context.Context, mark func(context.Context) error) error {
