@@ -70,6 +70,7 @@ func (a *assembly) lookAtServing() {
 func (a *assembly) lookAtSending() {
 	o := a.observed
 	a.lookAtRelayHost()
+	a.lookAtProgress()
 	a.lookAtWork("workers", httpapi.CheckDegraded, []string{causeDatabase, causeRefused}, o.working)
 	a.lookAtRecurring("outcomes", "replies to the final dot were missing",
 		"look in the relay host's log what became of these mails; some may go out twice, and those with on_unknown hold rest in the status unknown",
@@ -196,10 +197,14 @@ func (a *assembly) queueFault(ctx context.Context, lanes []message.Backlog) *fau
 	return nil
 }
 
-// lookAtRelayHost watches over whether the relay host takes mail, and how fast.
 func (a *assembly) lookAtRelayHost() {
 	causes := []string{causeAway, causeTLS, causeLogin, causeRefused}
 	a.watch.add(check{part: "relay host", causes: causes, look: func(context.Context) *fault { return relayHostFault(a.worker.RelayHost()) }})
+}
+
+// lookAtProgress watches over whether tries end: a relay host can take mail, and
+// that so slowly that every worker waits for it.
+func (a *assembly) lookAtProgress() {
 	a.watch.add(check{part: "sending", causes: []string{causeSlow}, look: func(context.Context) *fault {
 		since, n := a.observed.sending.stuck()
 		if since < patience {

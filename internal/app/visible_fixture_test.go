@@ -242,7 +242,12 @@ func newBroker(t *testing.T) *broker {
 // permit lets the user do everything with the names that match.
 func (b *broker) permit(names string) {
 	b.Helper()
-	b.call("PUT", "/api/permissions/"+b.name+"/"+b.name, map[string]string{"configure": names, "write": names, "read": names})
+	b.allow(map[string]string{"configure": names, "write": names, "read": names})
+}
+
+func (b *broker) allow(rights map[string]string) {
+	b.Helper()
+	b.call("PUT", "/api/permissions/"+b.name+"/"+b.name, rights)
 }
 
 // hangUp has the broker close the user's connections.

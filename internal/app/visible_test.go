@@ -14,6 +14,7 @@ import (
 	"github.com/postrider/postrider/internal/rabbitmq"
 	"github.com/postrider/postrider/internal/smtptest"
 	"github.com/postrider/postrider/internal/sweep"
+	"github.com/postrider/postrider/internal/worker"
 )
 
 func TestADatabaseThatTakesNoWritesIsVisible(t *testing.T) {
@@ -135,6 +136,14 @@ func TestABrokerThatRefusesUsIsVisible(t *testing.T) {
 			func() { b.permit(".*") },
 		},
 		{
+			"the user may not read", causeTopology,
+			func() {
+				b.allow(map[string]string{"configure": ".*", "write": ".*", "read": "^postrider$"})
+				b.hangUp()
+			},
+			func() { b.permit(".*") },
+		},
+		{
 			"the virtual host is gone", causeRefused,
 			func() { b.call("DELETE", "/api/vhosts/"+b.name, nil) },
 			func() { b.call("PUT", "/api/vhosts/"+b.name, nil); b.permit(".*") },
@@ -143,6 +152,9 @@ func TestABrokerThatRefusesUsIsVisible(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			c.harm()
 			for _, part := range []string{"rabbitmq publisher", "rabbitmq consumer"} {
+				if c.name == "the user may not read" && part == "rabbitmq publisher" {
+					continue // it need not
+				}
 				seen := r.sees(part, c.cause, httpapi.CheckDegraded)
 				if strings.Contains(seen.Detail, "geheim") {
 					t.Errorf("shows the password: %+v", seen)
@@ -281,6 +293,38 @@ func TestAClockThatStepsOrDiffersIsVisible(t *testing.T) {
 		<-time.After(stepIsShown)
 		want("")
 	})
+}
+
+func TestARelayHostThatIsSlowIsVisible(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &assembly{watch: newWatch(slog.New(slog.DiscardHandler), newCounted()), observed: newObservations()}
+		a.lookAtProgress()
+		found := func() string { return a.watch.Check(t.Context())[0].Cause }
+		sent := make(chan struct{})
+		go func() {
+			defer close(sent)
+			_, _ = observedSender{slowSender{}, a.observed}.Send(t.Context(), nil, nil)
+		}()
+		<-time.After(patience - time.Second)
+		if cause := found(); cause != "" {
+			t.Errorf("%s after 29 s", cause)
+		}
+		<-time.After(2 * time.Second)
+		if cause := found(); cause != causeSlow {
+			t.Errorf("found %q after 31 s", cause)
+		}
+		if <-sent; found() != "" {
+			t.Error("still slow after the try has ended")
+		}
+	})
+}
+
+// slowSender takes a minute for each mail.
+type slowSender struct{ worker.Sender }
+
+func (slowSender) Send(context.Context, *message.Work, func(context.Context) error) (message.Receipt, error) {
+	<-time.After(time.Minute)
+	return message.Receipt{}, nil
 }
 
 // lossy misses a copy at every look.

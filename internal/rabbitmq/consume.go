@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	amqp "github.com/rabbitmq/amqp091-go"
+
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/pause"
 )
@@ -58,6 +60,7 @@ func (q *Queue) Consume(ctx context.Context, lane message.Lane, handle func(mess
 func (q *Queue) consumeAll(ctx context.Context, lane message.Lane, handle func(message.Copy) message.Verdict) error {
 	steps := pause.Backoff{First: firstPause, Most: longestPause}
 	level := slog.LevelWarn
+	defer q.consumer.bar(lane, "") // who does not wish to consume is not kept from it
 	for {
 		s, err := q.consumer.session(ctx)
 		if err != nil {
@@ -67,6 +70,7 @@ func (q *Queue) consumeAll(ctx context.Context, lane message.Lane, handle func(m
 			return err
 		}
 		sub := subscription{session: s, queue: q.topology.queue(lane), tag: q.nextTag(lane), handle: handle, renewAfter: q.renewAfter}
+		sub.subscribed = func(err error) { q.consumer.bar(lane, barred(sub.queue, err)) }
 		sub.log = q.consumer.log.With("queue", sub.queue, "session", s.number)
 		served, err := sub.run(ctx)
 		if ctx.Err() != nil {
@@ -84,6 +88,17 @@ func (q *Queue) consumeAll(ctx context.Context, lane message.Lane, handle func(m
 		s.wish()                // the queue may be gone
 		_ = steps.Wait(ctx)
 	}
+}
+
+// barred is what the broker says who does not let us consume a queue that is as
+// it should be. A queue that is missing is declared again, and a session that is
+// lost has a word of its own.
+func barred(queue string, err error) string {
+	var e *amqp.Error
+	if !errors.As(err, &e) || e.Code != amqp.AccessRefused {
+		return ""
+	}
+	return fmt.Sprintf("rabbitmq: queue %q cannot be consumed: %s; remedy: give the user read permission on it", queue, e.Reason)
 }
 
 // nextTag names a consumer in the broker's lists. Tags are unique per channel

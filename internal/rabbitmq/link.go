@@ -42,6 +42,7 @@ type link struct {
 	live    *session      // nil while there is none
 	changed chan struct{} // closed and replaced when live changes
 	state   LinkState
+	barred  map[message.Lane]string // lanes that cannot be consumed although their queues are well, and why
 }
 
 // run connects, watches and connects again until ctx ends. It never gives up:
@@ -177,6 +178,17 @@ func (l *link) connected(s *session) {
 	})
 }
 
+// bar notes why the lane cannot be consumed; "": it can.
+func (l *link) bar(lane message.Lane, why string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if why == "" {
+		delete(l.barred, lane)
+		return
+	}
+	l.barred[lane] = why
+}
+
 // gone takes the session from those who look for one.
 func (l *link) gone() { l.set(nil) }
 
@@ -200,6 +212,7 @@ func (l *link) lost(reason string, refused bool) {
 			state.Since = time.Now()
 		}
 		state.Connected, state.Blocked, state.Faults, state.Refused, state.LastError = false, "", nil, refused, reason
+		clear(l.barred)
 	})
 }
 
@@ -229,6 +242,9 @@ func (l *link) snapshot() LinkState {
 	defer l.mu.Unlock()
 	state := l.state
 	state.Faults = slices.Clone(state.Faults)
+	for _, lane := range slices.Sorted(maps.Keys(l.barred)) {
+		state.Faults = append(state.Faults, l.barred[lane])
+	}
 	return state
 }
 

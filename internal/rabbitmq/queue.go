@@ -77,6 +77,7 @@ func (q *Queue) newLink(role Role, servers []server) *link {
 		window:   q.cfg.Window,
 		log:      q.cfg.Logger.With("link", string(role)),
 		changed:  make(chan struct{}),
+		barred:   map[message.Lane]string{},
 		state:    LinkState{Enabled: true, LastError: errNotStarted.Error()},
 	}
 }

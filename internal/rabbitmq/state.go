@@ -18,7 +18,7 @@ type LinkState struct {
 	Blocked   string    // why the broker takes nothing from us now, such as "low on memory"; "": it does
 	Refused   bool      // there is no session because the broker refuses us: user, password, virtual host, or a limit
 	LastError string    // why there is no session; "" while there is one. Holds no password
-	Faults    []string  // queues that cannot be used, each with the remedy
+	Faults    []string  // queues that cannot be used or consumed, each with the remedy
 }
 
 // Ready reports whether the link does its work: connected, not blocked, and

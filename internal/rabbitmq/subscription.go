@@ -21,6 +21,7 @@ type subscription struct {
 	handle  func(message.Copy) message.Verdict
 	log     *slog.Logger
 
+	subscribed func(error) // told what came of the subscription
 	renewAfter time.Duration
 
 	ch         *amqp.Channel
@@ -32,7 +33,9 @@ type subscription struct {
 // run serves until ctx ends (nil), nothing came for long (errIdle) or the
 // consumer is lost. Served tells whether any copy was handled.
 func (c *subscription) run(ctx context.Context) (served bool, err error) {
-	if err := c.subscribe(); err != nil {
+	err = c.subscribe()
+	c.subscribed(err)
+	if err != nil {
 		return false, err
 	}
 	defer func() { _ = c.session.ask(askTimeout, c.ch.Close) }()
