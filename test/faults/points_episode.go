@@ -246,14 +246,22 @@ func (e *episode) ready(ctx context.Context) error {
 	})
 }
 
-// awaitEnd waits until the mail has ended in some way.
+// awaitEnd waits until the mail has ended in some way and no relay has it in hand
+// any more, which could be taken for the one of the next episode.
 func (e *episode) awaitEnd(ctx context.Context) error {
 	return rig.Await(ctx, 10*time.Millisecond, e.address+" to end", func() (bool, error) {
-		var n int
-		err := e.stack.DB().QueryRowContext(ctx,
-			`SELECT count(*) FROM deliveries WHERE address = $1 AND finished_at IS NOT NULL`, e.address).Scan(&n)
+		n, err := e.count(ctx, `
+			SELECT count(*) FROM deliveries d WHERE address = $1 AND finished_at IS NOT NULL
+			AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.message_id = d.message_id AND o.n = d.n)`)
 		return n > 0, err
 	})
+}
+
+// id is the message's, once it is accepted.
+func (e *episode) id(ctx context.Context) (string, error) {
+	var id string
+	err := e.stack.DB().QueryRowContext(ctx, `SELECT CAST(message_id AS TEXT) FROM deliveries WHERE address = $1`, e.address).Scan(&id)
+	return id, err
 }
 
 // count is a number that a query about the mail's address has for an answer.
