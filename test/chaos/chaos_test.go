@@ -21,7 +21,7 @@ func TestAShortRunHoldsEveryPromise(t *testing.T) {
 			defer cancel()
 			dir := t.TempDir()
 			var out strings.Builder
-			err := run(ctx, append(args, "-services", "smoke", "-duration", "10s", "-interval", "1500ms", "-seed", "1", "-dir", dir,
+			err := run(ctx, append(args, "-services", "smoke", "-duration", "6s", "-interval", "1s", "-reply", "5ms", "-seed", "1", "-dir", dir,
 				"-env", "POSTRIDER_LEASE=6s", "-env", "POSTRIDER_SWEEP_INTERVAL=1s"), &out)
 			if err != nil {
 				t.Fatalf("%v\n%s", err, &out)

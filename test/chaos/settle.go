@@ -10,23 +10,32 @@ import (
 	"github.com/postrider/postrider/test/check/witness"
 )
 
-// settle waits until all mail is drained: nothing is due and no queue has a copy. It
-// returns when that was so first, and zero if it was not within the limit. Then it goes
-// on, for as long again, until every process says that it is well, which some say only
-// after a while, and no mail waits to be tried again.
+// countsAge is how old the broker's own counts may be.
+const countsAge = 5 * time.Second
+
+// settle waits until all mail is drained for good: nothing is due and no queue has a
+// copy, as long as the counts may be old. It returns since when that is so, and zero if
+// it was not within the limit. It goes on, for as long again, until every process says
+// that it is well, which some say only after a while, and no mail waits to be tried
+// again.
 func (a *arena) settle(ctx context.Context, from time.Time) (quiet time.Time) {
-	deadline := from.Add(a.o.quiet)
-	for time.Now().Before(deadline) {
+	for now := from; now.Before(from.Add(2 * a.o.quiet)); now = time.Now() {
 		why := a.undrained(ctx)
-		if why == "" {
-			if quiet.IsZero() {
-				quiet = time.Now()
-				deadline = quiet.Add(a.o.quiet)
+		switch {
+		case why != "":
+			quiet = time.Time{}
+			if now.After(from.Add(a.o.quiet)) {
+				a.faults.unrest(why)
+				return quiet
 			}
+		case quiet.IsZero():
+			quiet = now
+			fallthrough
+		default:
 			why = a.unwell(ctx)
 		}
 		a.faults.unrest(why)
-		if why == "" || !wait(ctx, 200*time.Millisecond) {
+		if why == "" && now.Sub(quiet) > countsAge || !wait(ctx, 200*time.Millisecond) {
 			return quiet
 		}
 	}
@@ -43,6 +52,9 @@ func (a *arena) undrained(ctx context.Context) string {
 	queues, err := a.queues(ctx)
 	if err != nil {
 		return err.Error()
+	}
+	if len(queues) < a.expectedQueues() {
+		return "a queue is not there yet"
 	}
 	for _, q := range queues {
 		if !q.Notices && q.Ready+q.Unacked > 0 {
@@ -70,6 +82,13 @@ func text(err error) string {
 		return ""
 	}
 	return err.Error()
+}
+
+func (a *arena) expectedQueues() int {
+	if a.services == nil {
+		return 0
+	}
+	return len(a.stack.Queues())
 }
 
 func (a *arena) queues(ctx context.Context) ([]check.Queue, error) {
