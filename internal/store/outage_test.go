@@ -144,3 +144,74 @@ func TestASweepDoesNotOvertakeHoldersThatCannotRenew(t *testing.T) {
 		t.Errorf("a sweep afterwards: %+v %v", swept, err)
 	}
 }
+
+// TestAListenerComesBack ends the sessions of the wake-ups. The relay's poll
+// covers the time in between; afterwards wake-ups arrive again.
+func TestAListenerComesBack(t *testing.T) {
+	t.Parallel()
+	admin := schema(t)
+	name := "bell-" + uuid.NewString()
+	s := unmigrated(t, store.Config{URL: admin + "&application_name=" + name})
+	other := open(t, admin, message.Process{ID: uuid.New()}, conformance.NewClock())
+	db, err := sql.Open("pgx", admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	listeners := func(query string) (n int) {
+		t.Helper()
+		err := db.QueryRowContext(t.Context(), query+` FROM pg_stat_activity WHERE application_name=$1 AND query LIKE 'LISTEN%'`, name).Scan(&n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	m := mail()
+	post(t, other, m)
+	waits := make(chan error)
+	ctx, stop := context.WithCancel(t.Context())
+	go func() {
+		defer close(waits)
+		for ctx.Err() == nil {
+			waits <- s.Wait(ctx)
+		}
+	}()
+	defer func() {
+		stop()
+		for range waits { // until the last one has ended
+		}
+	}()
+	hears := func(what string) {
+		t.Helper()
+		deadline := time.After(20 * time.Second)
+		for listeners(`SELECT COUNT(*)`) == 0 { // it rings by itself when it comes
+			select {
+			case <-waits:
+			case <-deadline:
+				t.Fatalf("%s: nobody listens", what)
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+		for quiet := false; !quiet; {
+			select {
+			case <-waits:
+			case <-time.After(300 * time.Millisecond):
+				quiet = true
+			}
+		}
+		if n, err := other.Reschedule(t.Context(), message.DefaultTenant, m.Message.ID, time.Time{}); n != 1 || err != nil {
+			t.Fatal(n, err)
+		}
+		select {
+		case err := <-waits:
+			if err != nil {
+				t.Errorf("%s: %v", what, err)
+			}
+		case <-deadline:
+			t.Errorf("%s: a wake-up did not arrive", what)
+		}
+	}
+	hears("at first")
+	listeners(`SELECT COUNT(pg_terminate_backend(pid))`)
+	hears("after its session ended")
+}
