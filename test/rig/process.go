@@ -39,7 +39,9 @@ func Start(c Command) (*Process, error) {
 	}
 	defer log.Close()
 	p := &Process{Name: c.Name, cmd: exec.Command(c.Path, c.Args...), log: c.Log, done: make(chan struct{})}
-	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "GORACE=halt_on_error=1"}, c.Env...)
+	// The race detector's runtime waits a second before it ends a process, for a report that
+	// may be on its way; a halt on the first one leaves nothing to wait for.
+	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "GORACE=halt_on_error=1 atexit_sleep_ms=0"}, c.Env...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := p.cmd.Start(); err != nil {
