@@ -42,6 +42,7 @@ func main() {
 // options are the flags.
 type options struct {
 	list, table, resume bool
+	classes             bool
 	only, record        string
 	services            string
 	short               time.Duration
@@ -53,6 +54,7 @@ func parse(args []string) (options, error) {
 	flags := flag.NewFlagSet("faults", flag.ContinueOnError)
 	flags.BoolVar(&o.list, "list", false, "list the experiments and how long each takes")
 	flags.BoolVar(&o.table, "table", false, "print the newest row of each experiment as a table in Markdown")
+	flags.BoolVar(&o.classes, "classes", false, "print every class of fault and where it is held as a table in Markdown")
 	flags.StringVar(&o.only, "only", "", "names, or the beginnings of names, parted by commas")
 	flags.DurationVar(&o.short, "short", 0, "cut every long phase to this, to try an experiment out; 0: full length")
 	flags.IntVar(&o.times, "times", 0, "repetitions of those that repeat; 0: as many as the figure wants")
@@ -70,6 +72,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	if err != nil {
 		return err
+	}
+	if o.classes {
+		return writeFaultTable(out)
 	}
 	all := slices.Concat(figures(), points())
 	chosen, err := choose(all, o.only)
