@@ -336,19 +336,16 @@ func (s *stack) await(id string, want message.Status) wire.Email {
 // patience is the longest a story waits for anything.
 const patience = 90 * time.Second
 
-// eventually polls from outside, as a user would.
+// eventually polls from outside, as a user would: often at first, then less, since
+// the questions of stories that wait side by side would else fill the machine.
 func (s *stack) eventually(what string, cond func() bool) {
 	s.Helper()
 	deadline := time.Now().Add(patience)
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for ; ; <-tick.C {
-		if cond() {
-			return
-		}
+	for wait := 10 * time.Millisecond; !cond(); wait = min(wait*5/4, 250*time.Millisecond) {
 		if time.Now().After(deadline) {
 			s.Fatalf("not within %v: %s", patience, what)
 		}
+		<-time.After(wait)
 	}
 }
 
