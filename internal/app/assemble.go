@@ -98,6 +98,7 @@ func (a *assembly) openStore(ctx context.Context) error {
 		a.say(ctx, "stopped") // nothing else of this process runs any more
 		return nil
 	}})
+	a.lookAtFiles(openNothing)
 	a.lookAtDatabase()
 	return nil
 }

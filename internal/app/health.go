@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/postrider/postrider/internal/httpapi"
@@ -39,6 +41,7 @@ const (
 	causeLostCopies  = "lost_copies"
 	causeUnknown     = "unknown"
 	causeDeadLetters = "dead_letters"
+	causeExhausted   = "exhausted" // no file or connection can be opened
 )
 
 // patience is for how long mail may wait, or a send may take, until that is
@@ -52,8 +55,9 @@ func (a *assembly) lookAtDatabase() {
 	a.watch.add(check{part: "clock", causes: []string{causeSkew, causeStep}, look: c.look})
 }
 
-// lookAtServing is for programs that take mail in. Without commits nothing is
-// accepted; what else fails leaves mail waiting.
+// lookAtServing is for programs that take mail in. Where the database is away for
+// commits nothing is accepted; what else fails leaves mail waiting, or is the
+// fault of one caller's message, which must not take the program from the others.
 func (a *assembly) lookAtServing() {
 	o := a.observed
 	byDatabase := []string{causeDatabase, causeRefused}
@@ -79,6 +83,29 @@ func (a *assembly) lookAtSending() {
 		"see the table dead_letters for what they are, and look who else publishes to these queues", o.buried, causeDeadLetters)
 }
 
+// lookAtFiles watches over whether the process may open any more: at its limit
+// callers are not answered, and every other part seems to be away.
+func (a *assembly) lookAtFiles(open func() error) {
+	a.watch.add(check{part: "files", causes: []string{causeExhausted}, look: func(context.Context) *fault {
+		err := open()
+		if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) {
+			return nil
+		}
+		return &fault{
+			status: httpapi.CheckDegraded, cause: causeExhausted, detail: "no file and no connection can be opened", err: err,
+			remedy: "raise the limit of open files (ulimit -n, LimitNOFILE), or lower POSTRIDER_CONSUMERS; callers who get no answer repeat with their key",
+		}
+	}})
+}
+
+func openNothing() error {
+	f, err := os.Open(os.DevNull)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
 // lookAtBroker judges the links by what they are for: without one a producer
 // still accepts, a consumer can do nothing.
 func (a *assembly) lookAtBroker() {
@@ -98,21 +125,22 @@ func (a *assembly) lookAtBroker() {
 
 func linkFault(s rabbitmq.LinkState, severity httpapi.CheckStatus) *fault {
 	f := &fault{
-		status: severity, cause: causeAway, detail: "not connected to " + s.Server + ": " + s.LastError,
+		status: severity, cause: causeAway, detail: "not connected to " + s.Server, err: errors.New(s.LastError),
 		remedy: "mail waits in the database and goes on by itself once the broker is back; check POSTRIDER_RABBITMQ_URL",
 	}
 	switch {
 	case s.Ready():
 		return nil
 	case len(s.Faults) > 0:
-		f.cause, f.detail = causeTopology, strings.Join(s.Faults, "; ")
+		f.cause, f.detail, f.err = causeTopology, strings.Join(s.Faults, "; "), nil
 		f.remedy = "do what is said there; mail waits in the database and goes on by itself then"
 	case s.Blocked != "":
-		f.cause, f.detail, f.remedy = causeBlocked, "the broker takes nothing: "+s.Blocked, "free memory or disk on the broker; mail waits in the database meanwhile"
+		f.cause, f.detail, f.err = causeBlocked, "the broker takes nothing: "+s.Blocked, nil
+		f.remedy = "free memory or disk on the broker; mail waits in the database meanwhile"
 	case s.Since.IsZero():
 		f.cause = causeStarting
 	case s.Refused:
-		f.cause = causeRefused
+		f.cause, f.detail = causeRefused, s.Server+" refuses us: the log has its words"
 		f.remedy = "check user, password and virtual host in POSTRIDER_RABBITMQ_URL, and give that user permission there; mail waits in the database"
 	}
 	return f
@@ -242,21 +270,22 @@ func relayHostFault(err error) *fault {
 	return f
 }
 
-// lookAtWork adds a check of work that does nothing but fail.
-func (a *assembly) lookAtWork(part string, severity httpapi.CheckStatus, causes []string, sets ...*streaks) {
+// lookAtWork adds a check of work that does nothing but fail; severe is what it
+// means that it fails for want of the database.
+func (a *assembly) lookAtWork(part string, severe httpapi.CheckStatus, causes []string, sets ...*streaks) {
 	a.watch.add(check{part: part, causes: causes, look: func(context.Context) *fault {
 		for _, set := range sets {
 			if kind, lasted, err := set.longest(); lasted > 0 {
-				return workFault(kind, lasted, err, severity)
+				return workFault(kind, lasted, err, severe)
 			}
 		}
 		return nil
 	}})
 }
 
-func workFault(kind string, lasted time.Duration, err error, severity httpapi.CheckStatus) *fault {
+func workFault(kind string, lasted time.Duration, err error, severe httpapi.CheckStatus) *fault {
 	f := &fault{
-		status: severity, cause: causeRefused, err: err,
+		status: httpapi.CheckDegraded, cause: causeRefused, err: err,
 		detail: fmt.Sprintf("every try to %s has failed for %v", kind, lasted.Round(time.Second)),
 		remedy: "the error in the log says what the database refuses; check the rights of its user and run postrider migrate",
 	}
@@ -269,7 +298,7 @@ func workFault(kind string, lasted time.Duration, err error, severity httpapi.Ch
 	case strings.HasPrefix(kind, publishKind):
 		f.cause, f.remedy = causeBroker, "see the check of the broker; mail waits in the database"
 	case errors.Is(err, message.ErrUnavailable):
-		f.cause = causeDatabase
+		f.status, f.cause = severe, causeDatabase
 		f.remedy = "see the check of the database; if that is well, look for locks on its tables, and whether it is overloaded"
 	}
 	return f

@@ -3,14 +3,17 @@ package app
 import (
 	"context"
 	"database/sql"
+	"io/fs"
 	"log/slog"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/postrider/postrider/internal/httpapi"
 	"github.com/postrider/postrider/internal/message"
+	"github.com/postrider/postrider/internal/pause"
 	"github.com/postrider/postrider/internal/rabbitmq"
 	"github.com/postrider/postrider/internal/smtptest"
 	"github.com/postrider/postrider/internal/sweep"
@@ -60,13 +63,17 @@ func TestLockedTablesAreVisible(t *testing.T) {
 	if _, err := tx.Exec(`LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE`); err != nil {
 		t.Fatal(err)
 	}
+	stop := r.keepPosting()
 	r.sees("outbox", causeUnreadable, httpapi.CheckDegraded)
-	r.sees("relay", causeDatabase, httpapi.CheckDegraded)
+	r.until("the relay is at fault", func() bool { c, _ := r.ready("relay"); return c.Cause == causeDatabase })
+	r.sees("accept", causeDatabase, httpapi.CheckDown)
 	if err := tx.Rollback(); err != nil {
 		t.Fatal(err)
 	}
+	r.heals("accept")
 	r.heals("relay")
 	r.heals("outbox")
+	stop()
 }
 
 func TestACommitThatOnlyFailsIsVisible(t *testing.T) {
@@ -74,24 +81,24 @@ func TestACommitThatOnlyFailsIsVisible(t *testing.T) {
 	database, db := schema(t)
 	r := runs(t, map[string]string{"POSTRIDER_DATABASE_URL": database})
 	execute(t, db, `ALTER TABLE messages RENAME TO elsewhere`)
-	stop := make(chan struct{})
-	callers := make(chan struct{})
-	go func() {
-		defer close(callers)
-		for {
-			select {
-			case <-stop:
-				return
-			case <-time.After(200 * time.Millisecond):
-				_ = tryPost(t, r.app)
-			}
-		}
-	}()
-	r.sees("accept", causeRefused, httpapi.CheckDown)
+	stop := r.keepPosting()
+	r.sees("accept", causeRefused, httpapi.CheckDegraded)
 	execute(t, db, `ALTER TABLE elsewhere RENAME TO messages`)
 	r.heals("accept")
-	close(stop)
-	<-callers
+	stop()
+}
+
+// keepPosting has a caller post until stop, which waits for it.
+func (r *running) keepPosting() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for pause.Jittered(ctx, 200*time.Millisecond) == nil {
+			_ = tryPost(r.T, r.app)
+		}
+	}()
+	return func() { cancel(); <-done }
 }
 
 func TestWorkersThatCannotRecordAreVisible(t *testing.T) {
@@ -250,6 +257,25 @@ func TestARelayHostThatTakesNoMailIsVisible(t *testing.T) {
 			smtptest.New(t, smtptest.Script{Listen: listen, Users: map[string]string{"ann": "geheim"}})
 			r.heals("relay host")
 		})
+	}
+}
+
+func TestAProcessThatMayOpenNoMoreIsVisible(t *testing.T) {
+	a := &assembly{watch: newWatch(slog.New(slog.DiscardHandler), newCounted())}
+	open := openNothing
+	a.lookAtFiles(func() error { return open() })
+	for _, c := range []struct {
+		open func() error
+		want string
+	}{
+		{openNothing, ""},
+		{func() error { return &fs.PathError{Op: "open", Err: syscall.EMFILE} }, causeExhausted},
+		{func() error { return fs.ErrNotExist }, ""},
+	} {
+		open = c.open
+		if got := a.watch.Check(t.Context())[0].Cause; got != c.want {
+			t.Errorf("found %q, want %q", got, c.want)
+		}
 	}
 }
 
