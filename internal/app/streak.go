@@ -13,7 +13,7 @@ const (
 	recursFor = 30 * time.Second
 	// streakEnds is how long after its last failure nothing is known any more:
 	// work that nobody asks for cannot show that it would succeed again.
-	streakEnds = 30 * time.Second
+	streakEnds = 25 * time.Second
 )
 
 // streak is a run of failures of one kind of work. Safe for concurrent use.
