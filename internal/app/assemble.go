@@ -57,7 +57,6 @@ type assembly struct {
 // assemble makes every part of the plan. Nothing runs before Start; what was
 // opened on the way is closed again when a part cannot be made.
 func assemble(ctx context.Context, log *slog.Logger, p plan) (*App, error) {
-	announce(log, p.build, p.settings)
 	host, err := os.Hostname()
 	if err != nil {
 		return nil, fmt.Errorf("name this host: %w", err)
@@ -68,6 +67,7 @@ func assemble(ctx context.Context, log *slog.Logger, p plan) (*App, error) {
 			ID: uuid.New(), Program: p.build.Program, Host: host, PID: os.Getpid(), Version: p.build.Version, State: "running",
 		},
 	}
+	announce(log.With("worker_id", a.process.ID), p.build, p.settings)
 	a.watch, a.observed = newWatch(log, a.metrics), newObservations()
 	for _, step := range []func(context.Context) error{
 		a.openStore, a.openQueue, a.makeInbox, a.sendOut, a.takeIn, a.serveAPI, a.serveMetrics, a.keepWatch,

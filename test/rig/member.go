@@ -163,6 +163,9 @@ func (s *Stack) Start(m *Member) error {
 	if err != nil {
 		return err
 	}
+	s.mu.Lock()
+	s.started[p.PID()] = c.Log
+	s.mu.Unlock()
 	m.take(p)
 	return nil
 }

@@ -110,11 +110,15 @@ func TestSharedServicesCannotBeHarmed(t *testing.T) {
 
 func TestAProcessIsHeldAndMeasured(t *testing.T) {
 	p := must[*rig.Process](t)(rig.Start(rig.Command{Name: "sleep", Path: "/bin/sleep", Args: []string{"60"}, Log: t.TempDir() + "/log"}))
-	if err := p.Pause(); err != nil {
+	err := rig.Await(t.Context(), time.Millisecond, "a program in memory", func() (bool, error) {
+		u, err := p.Usage() // blank while it is being started
+		return u.RSS > 0 && u.FDs >= 3, err
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if u := must[rig.Usage](t)(p.Usage()); u.RSS <= 0 || u.FDs < 3 {
-		t.Errorf("%+v", u)
+	if err := p.Pause(); err != nil {
+		t.Fatal(err)
 	}
 	if err := p.Resume(); err != nil {
 		t.Fatal(err)

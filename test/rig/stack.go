@@ -55,13 +55,14 @@ type Stack struct {
 
 	mu      sync.Mutex
 	members []*Member
-	starts  int // numbers the logs
+	starts  int            // numbers the logs
+	started map[int]string // by process id: its log
 }
 
 // NewStack makes the tables, starts everything and waits until all is ready. The
 // caller closes it, also after an error if the stack is not nil.
 func NewStack(ctx context.Context, l Layout) (*Stack, error) {
-	s := &Stack{layout: l}
+	s := &Stack{layout: l, started: map[int]string{}}
 	if err := s.prepare(ctx); err != nil {
 		return s, err
 	}
