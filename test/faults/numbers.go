@@ -39,6 +39,23 @@ func slope(points []point) float64 {
 	return 0
 }
 
+// floor is the least value of each window, at the time of that value. Load comes in
+// waves, a leak raises what is left between them.
+func floor(points []point, window time.Duration) []point {
+	var floors []point
+	for i, p := range points {
+		n := p.at.Sub(points[0].at) / window
+		last := len(floors) - 1
+		switch {
+		case i == 0 || n > floors[last].at.Sub(points[0].at)/window:
+			floors = append(floors, p)
+		case p.value < floors[last].value:
+			floors[last] = p
+		}
+	}
+	return floors
+}
+
 // extremes are the smallest and the largest value.
 func extremes(points []point) (least, most float64) {
 	for i, p := range points {

@@ -42,3 +42,21 @@ func TestSlopeIsTheGrowthOfAMinute(t *testing.T) {
 		t.Errorf("from %v to %v", least, most)
 	}
 }
+
+// Waves leave the floor as it is, what stays raises it.
+func TestTheFloorRisesOnlyByWhatStays(t *testing.T) {
+	start := time.Now()
+	var waves, leak []point
+	for n := range 240 {
+		at := start.Add(time.Duration(n) * time.Second)
+		wave := float64(n % 13 * n) // ever higher
+		waves = append(waves, point{at, 20 + wave})
+		leak = append(leak, point{at, 20 + wave + float64(n)})
+	}
+	if floors := floor(waves, 20*time.Second); len(floors) != 12 || slope(floors) != 0 {
+		t.Errorf("waves: %v", floors)
+	}
+	if got := slope(floor(leak, 20*time.Second)); got < 55 || got > 65 {
+		t.Errorf("a leak of 60 a minute shows as %v", got)
+	}
+}
