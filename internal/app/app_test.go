@@ -128,6 +128,21 @@ func TestAProgramStopsWheneverItIsTold(t *testing.T) {
 	}
 }
 
+// A service manager that stops a program which still waits for its database is
+// told that nothing is wrong.
+func TestToBeStoppedWhileStartingIsNoFailure(t *testing.T) {
+	cfg := settings(t, nil)
+	if err := cfg.Database.URL.Decode("postgres://nobody@127.0.0.1:1/nothing"); err != nil {
+		t.Fatal(err)
+	}
+	a := serve(t, cfg)
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if err := Run(ctx, a, time.Second, func() { t.Error("it runs without a database") }); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAnAddressIsUnknownBeforeTheStart(t *testing.T) {
 	a := serve(t, settings(t, nil))
 	for _, name := range []string{"http", "metrics", "inbox", "smtp"} {

@@ -27,11 +27,16 @@ const startLimit = time.Minute
 
 // Run starts the app, waits until ctx ends, and stops it within grace and the
 // few seconds that writing down what was broken off may take. Ready, if not
-// nil, is called once everything runs.
+// nil, is called once everything runs. To be stopped in the midst of the start
+// is no failure.
 func Run(ctx context.Context, a *App, grace time.Duration, ready func()) error {
 	starting, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
-	if err := a.Start(starting); err != nil {
+	switch err := a.Start(starting); {
+	case err != nil && ctx.Err() != nil:
+		a.log.Info("stopped before everything ran", "reached", err)
+		return nil
+	case err != nil:
 		return err
 	}
 	if ready != nil {
