@@ -20,13 +20,14 @@ type killPoint struct {
 	end   ending
 	// within is how soon after the fault another must have the mail in hand;
 	// 0: no matter.
-	within time.Duration
-	times  int  // in the published figure, under either on_unknown
-	slow   bool // too slow for every run of the tests
-	later  bool // its end takes a lease or a sweep and is looked for after all repetitions
-	cast   cast
-	env    map[string]string // settings over those of a user who sets none
-	once   func(ctx context.Context, e *episode) error
+	within   time.Duration
+	times    int  // in the published figure, under either on_unknown
+	slow     bool // too slow for every run of the tests
+	onlyOnce bool // in those, under resend alone: the other is the same but for the wait
+	later    bool // its end takes a lease or a sweep and is looked for after all repetitions
+	cast     cast
+	env      map[string]string // settings over those of a user who sets none
+	once     func(ctx context.Context, e *episode) error
 }
 
 // cast is who plays: points of one cast can follow each other on one stage.

@@ -100,6 +100,7 @@ func dieRecording(ctx context.Context, e *episode) error {
 		Do: func(ev tap.Event) { defer close(struck); e.kill(ctx, e.owner(ev.Proxy)) },
 	}
 	var t *tap.Trigger
+	e.watchClaims()
 	c := e.on(smtptest.Dot, e.mail.Key, func() {
 		holder, err := e.holder(ctx)
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/postrider/postrider/internal/message"
@@ -34,13 +35,16 @@ type episode struct {
 	answered int // calls of the scene answered 2xx before this one
 	extra    int // mails posted beside it
 
-	struck  time.Time // when the fault was made
-	sends   int       // how many outcomes it can have robbed
-	victim  *rig.Member
-	back    *tap.Trigger   // passed when the victim works again
-	trouble error          // from within a step
-	spied   []*tap.Trigger // rules to be put out of force at the end
-	after   func(context.Context) error
+	struck   time.Time // when the fault was made
+	sends    int       // how many outcomes it can have robbed
+	victim   *rig.Member
+	back     *tap.Trigger // passed when the victim works again
+	trouble  error        // from within a step
+	claiming sync.Mutex
+	claims   []tap.Event
+
+	spied []*tap.Trigger // rules to be put out of force at the end
+	after func(context.Context) error
 }
 
 func (s *scene) episode(p *killPoint, n int, onUnknown message.OnUnknown) *episode {
@@ -160,6 +164,7 @@ func (e *episode) killOn(ctx context.Context, at smtptest.Step) error {
 }
 
 func (e *episode) strikeOn(ctx context.Context, at smtptest.Step, strike func(holder *rig.Member)) error {
+	e.watchClaims()
 	c := e.on(at, e.mail.Key, func() {
 		holder, err := e.holder(ctx)
 		if err != nil {
@@ -207,21 +212,30 @@ func (e *episode) restart() error {
 	return e.stack.Start(e.victim)
 }
 
-// holder is the consumer that has claimed the mail. One that was just started may
-// work before it has introduced itself in the tables.
+// watchClaims notes who claims what. The tables know it too, but a worker that was
+// just started may work long before it has introduced itself there.
+func (e *episode) watchClaims() {
+	e.spy(tap.Rule{From: tap.Client, At: "Bind", Match: "SET status='sending', phase=1", Done: func(ev tap.Event) {
+		e.claiming.Lock()
+		defer e.claiming.Unlock()
+		e.claims = append(e.claims, ev)
+	}}, e.of(rig.Consumer, tables))
+}
+
+// holder is the consumer that was the last to claim the mail.
 func (e *episode) holder(ctx context.Context) (*rig.Member, error) {
-	var holder *rig.Member
-	err := rig.Await(ctx, 5*time.Millisecond, "the holder of "+e.address, func() (bool, error) {
-		pid, err := e.count(ctx, `
-			SELECT w.pid FROM deliveries d JOIN workers w ON w.id = d.worker_id WHERE d.address = $1`)
-		for _, m := range e.stack.Of(rig.Consumer) {
-			if m.Process().PID() == pid {
-				holder = m
-			}
+	id, err := e.id(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e.claiming.Lock()
+	defer e.claiming.Unlock()
+	for _, claim := range slices.Backward(e.claims) {
+		if strings.Contains(claim.Text, id) {
+			return e.owner(claim.Proxy), nil
 		}
-		return holder != nil, err
-	})
-	return holder, err
+	}
+	return nil, fmt.Errorf("%w: nobody has claimed %s", errNotFired, e.address)
 }
 
 // ready waits for the victim that was started again.

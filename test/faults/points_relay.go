@@ -48,7 +48,7 @@ func relayPoints() []*killPoint {
 			},
 		},
 		{
-			name: "relay-stopped", row: 15, times: 2, cast: longPauses,
+			name: "relay-stopped", row: 15, times: 2, cast: longPauses, onlyOnce: true,
 			fault: "the relay is stopped for 15 s in its transaction, after the broker took the copies, and goes on",
 			seen:  "Postgres ends its transaction after 10 s, another publishes the rows, its late COMMIT fails",
 			once:  relayStopped,

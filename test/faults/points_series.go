@@ -24,7 +24,7 @@ func series(ctx context.Context, b *bench, p *killPoint) (m measurement, err err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
 	var v verdict
-	played, err := s.repeat(ctx, p, b.repeat(p.times))
+	played, err := s.repeat(ctx, p, b.repeat(p.times), policies())
 	if err != nil {
 		return m, err
 	}
@@ -40,12 +40,12 @@ func series(ctx context.Context, b *bench, p *killPoint) (m measurement, err err
 	return m, v.err()
 }
 
-// repeat plays a point n times under either policy. It ends with the first that
+// repeat plays a point n times under each policy. It ends with the first that
 // goes wrong.
-func (s *scene) repeat(ctx context.Context, p *killPoint, n int) ([]*episode, error) {
+func (s *scene) repeat(ctx context.Context, p *killPoint, n int, under []message.OnUnknown) ([]*episode, error) {
 	var played []*episode
 	for i := range n {
-		for _, policy := range policies() {
+		for _, policy := range under {
 			e := s.episode(p, i, policy)
 			if err := e.play(ctx); err != nil {
 				return played, fmt.Errorf("%s, repetition %d under %s: %w", p.name, i+1, policy, err)
