@@ -24,27 +24,28 @@ type kind struct {
 	// restarts: the process is started anew after the call, since a SQL store
 	// would not write the marks of its lanes again for a second of its own.
 	restarts bool
+	judges   bool // by the clock what others wrote down of theirs
 }
 
 func kinds() []kind {
 	return []kind{
-		{name: "claim", weight: 8, draw: (*pair).claim},
+		{name: "claim", weight: 8, draw: (*pair).claim, judges: true},
 		{name: "dispatch", weight: 8, draw: (*pair).dispatch},
 		{name: "reschedule", weight: 2, draw: (*pair).reschedule},
 		{name: "list", weight: 1, draw: (*pair).list},
 		{name: "replay", weight: 1, draw: (*pair).replay},
 		{name: "tenants", weight: 1, draw: (*pair).tenants},
-		{name: "backlog", weight: 1, draw: (*pair).backlog},
+		{name: "backlog", weight: 1, draw: (*pair).backlog, judges: true},
 		{name: "clock", weight: 1, draw: (*pair).tell},
 		{name: "read", weight: 1, draw: (*pair).read},
 		{name: "accept", weight: 3, draw: (*pair).accept},
-		{name: "renew", weight: 3, draw: (*pair).renew, restarts: true},
+		{name: "renew", weight: 3, draw: (*pair).renew, restarts: true, judges: true},
 		{name: "repair", weight: 1, draw: (*pair).repair},
 		{name: "cancel", weight: 2, draw: (*pair).cancel},
 		{name: "retry", weight: 2, draw: (*pair).retry},
 		{name: "sweep expired", weight: 2, draw: (*pair).sweepExpired},
-		{name: "sweep lost", weight: 3, draw: (*pair).sweepLost},
-		{name: "sweep leases", weight: 3, draw: (*pair).sweepLeases},
+		{name: "sweep lost", weight: 3, draw: (*pair).sweepLost, judges: true},
+		{name: "sweep leases", weight: 3, draw: (*pair).sweepLeases, judges: true},
 		{name: "record", weight: 6, draw: (*pair).record},
 		{name: "mark", weight: 7, draw: (*pair).mark},
 	}
@@ -127,10 +128,10 @@ func (p *pair) submission(before []message.Submission) message.Submission {
 	}
 	m.OnUnknown = one(p, []message.OnUnknown{"", message.Resend, message.Hold}, "on unknown")
 	if p.maybe(3, "expires") {
-		m.ExpiresAt = now.Add(time.Duration(1+p.pick(3, "after"))*4*grid + 10*time.Second)
+		m.ExpiresAt = now.Add(time.Duration(1+p.pick(3, "after"))*4*grid + part)
 	}
 	if p.maybe(4, "scheduled") {
-		m.ScheduledAt = now.Add(time.Duration(p.pick(4, "after"))*grid + 20*time.Second)
+		m.ScheduledAt = now.Add(time.Duration(p.pick(4, "after"))*grid + 2*part)
 	}
 	s := message.Submission{Message: m}
 	s.IdempotencyKey, s.Hash = p.key()
@@ -340,7 +341,7 @@ func (p *pair) outcome(h message.Held) message.Outcome {
 		message.OutcomeUnknown, message.OutcomeUnknown, message.OutcomeReleased,
 	}, "outcome")}
 	o.Reason = one(p, []message.Reason{"", message.ReasonPolicy}, "reason")
-	o.After = time.Duration(p.pick(3, "after")) * 10 * time.Second
+	o.After = time.Duration(p.pick(3, "after")) * part
 	o.Exhausted = p.maybe(6, "exhausted")
 	o.Attempt = message.Attempt{RelayHost: "mx.example.com", Code: 250, Enhanced: "2.0.0", Detail: "ok \x00\xff", RemoteID: "4ABC\x00"}
 	if p.pick(2, "timed") == 1 {

@@ -43,7 +43,7 @@ func (p *pair) sweepLost() call {
 		func(d *message.Delivery) time.Time { return d.PublishedAt }))
 	var empty time.Time
 	if p.pick(2, "seen empty") == 1 {
-		empty = p.clock.Now().Add(10*time.Second - time.Duration(p.pick(4, "ago"))*grid)
+		empty = p.clock.Now().Add(part + time.Duration(1-p.pick(5, "ago"))*grid)
 	}
 	return call{fmt.Sprintf("sweep %d lost copies of %s, empty at %v", limit, lane, empty), func(ctx context.Context, s conformance.StorePorts) any {
 		n, err := s.SweepLost(ctx, lane, empty, limit)
@@ -92,7 +92,7 @@ func (p *pair) retry() call {
 func (p *pair) reschedule() call {
 	var at time.Time
 	if n := p.pick(4, "to"); n > 0 {
-		at = p.clock.Now().Add(time.Duration(n)*grid - 20*time.Second)
+		at = p.clock.Now().Add(time.Duration(n)*grid - 2*part)
 	}
 	return p.steer("reschedule", func(ctx context.Context, s conformance.StorePorts, tenant int64, id uuid.UUID) (int, error) {
 		return s.Reschedule(ctx, tenant, id, at)
