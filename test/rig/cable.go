@@ -33,15 +33,6 @@ func NewCableAt(addr, target string) (*Cable, error) {
 	return c, nil
 }
 
-// CableTo leads to the host of a URL.
-func CableTo(raw string) (*Cable, error) {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return nil, fmt.Errorf("cable: %w", err)
-	}
-	return NewCable(u.Host)
-}
-
 // Addr is the cable's near end.
 func (c *Cable) Addr() string { return c.listener.Addr().String() }
 

@@ -2,13 +2,14 @@ package rig
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"net/http"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
+
+	"github.com/postrider/postrider/test/check/witness"
 )
 
 // Machine is what a run ran on; what could not be learned is blank.
@@ -72,7 +73,7 @@ func commit(ctx context.Context, root string) string {
 }
 
 func (s *Services) postgresVersion(ctx context.Context) string {
-	db, err := sql.Open("pgx", s.Database)
+	db, err := witness.Open(s.Database)
 	if err != nil {
 		return ""
 	}

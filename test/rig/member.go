@@ -2,13 +2,13 @@ package rig
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/postrider/postrider/test/check/witness"
 )
 
 // The programs that a stack is made of.
@@ -62,20 +62,7 @@ func (m *Member) take(p *Process) {
 func (m *Member) State(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, m.Metrics+"/readyz", nil)
-	if err != nil {
-		return ""
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return ""
-	}
-	defer res.Body.Close()
-	var state struct{ Status string }
-	if json.NewDecoder(res.Body).Decode(&state) != nil {
-		return ""
-	}
-	return state.Status
+	return witness.Process(ctx, m.Name, m.Metrics).State
 }
 
 func (m *Member) stop(ctx context.Context) error {
@@ -181,17 +168,6 @@ func (s *Stack) Ready(ctx context.Context, m *Member) error {
 		}
 		return m.State(ctx) == "ok", nil
 	})
-}
-
-// Restart kills the member's process, starts it again and waits until it is ready.
-func (s *Stack) Restart(ctx context.Context, m *Member) error {
-	if err := m.Process().Kill(); err != nil {
-		return err
-	}
-	if err := s.Start(m); err != nil {
-		return err
-	}
-	return s.Ready(ctx, m)
 }
 
 // await asks every 20 ms.

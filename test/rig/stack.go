@@ -13,8 +13,7 @@ import (
 	"sync"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
-	_ "modernc.org/sqlite"             // the driver "sqlite"
+	"github.com/postrider/postrider/test/check/witness"
 )
 
 // APIKey is the key that every stack's API takes.
@@ -88,9 +87,10 @@ func (s *Stack) programs() []string {
 
 func (s *Stack) prepare(ctx context.Context) error {
 	if s.Embedded() {
-		file := filepath.Join(s.layout.Dir, "postrider.db")
-		s.Database = "sqlite:" + file
-		return s.open("sqlite", "file:"+file+"?_pragma=query_only(1)&_pragma=busy_timeout(5000)")
+		var err error
+		s.Database = "sqlite:" + filepath.Join(s.layout.Dir, "postrider.db")
+		s.db, err = witness.Open(s.Database)
+		return err
 	}
 	s.Prefix = "rig-" + strings.ToLower(rand.Text()[:12])
 	s.schema = strings.ReplaceAll(s.Prefix, "-", "_")
@@ -98,18 +98,13 @@ func (s *Stack) prepare(ctx context.Context) error {
 	if s.Database, err = s.layout.Services.inSchema(s.schema); err != nil {
 		return err
 	}
-	if err := s.open("pgx", s.Database); err != nil {
+	if s.db, err = witness.Open(s.Database); err != nil {
 		return err
 	}
 	if _, err := s.db.ExecContext(ctx, "CREATE SCHEMA "+s.schema); err != nil {
 		return fmt.Errorf("make a schema: %w", err)
 	}
 	return s.migrate(ctx)
-}
-
-func (s *Stack) open(driver, name string) (err error) {
-	s.db, err = sql.Open(driver, name)
-	return err
 }
 
 func (s *Stack) migrate(ctx context.Context) error {
@@ -134,9 +129,6 @@ func (s *Stack) migrate(ctx context.Context) error {
 // DB is a connection pool to the stack's tables, for evidence; read-only when
 // embedded. It goes past every proxy.
 func (s *Stack) DB() *sql.DB { return s.db }
-
-// Services are what the stack stands on; nil when embedded.
-func (s *Stack) Services() *Services { return s.layout.Services }
 
 // nextLog is the file for what a member writes from its next start on.
 func (s *Stack) nextLog(m *Member) string {
@@ -185,7 +177,7 @@ func (s *Stack) Close(ctx context.Context) error {
 	for _, m := range slices.Backward(s.Members()) {
 		errs = append(errs, m.stop(ctx))
 	}
-	if s.schema != "" {
+	if s.schema != "" && s.db != nil {
 		_, err := s.db.ExecContext(ctx, "DROP SCHEMA IF EXISTS "+s.schema+" CASCADE")
 		errs = append(errs, err, s.deleteQueues(ctx))
 	}
@@ -193,15 +185,6 @@ func (s *Stack) Close(ctx context.Context) error {
 		errs = append(errs, s.db.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// Kill ends every process at once and leaves tables and queues as they are.
-func (s *Stack) Kill() {
-	for _, m := range s.Members() {
-		if p := m.Process(); p != nil {
-			_ = p.Kill()
-		}
-	}
 }
 
 // grace is how long a process may take to stop: the longest grace that a stack is
