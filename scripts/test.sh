@@ -9,13 +9,19 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${GOTESTSUM:?run this as 'make test'}"
 
-# A test that starts the program must not find the settings of the shell it was started
-# from, nor those that .services/env holds for work by hand.
-# shellcheck disable=SC1091 # written by 'make services'
-. .services/env
-for name in $(compgen -e | grep '^POSTRIDER_' | grep -v '^POSTRIDER_TEST_' || true); do
-  unset "$name"
-done
+# stand_on FOLDER: tests use the set of services there. A test that starts the program must
+# not find the settings of the shell it was started from, nor those that the set's env holds
+# for work by hand.
+stand_on() {
+  local name
+  # shellcheck disable=SC1090,SC1091 # written by scripts/services.sh
+  . "$1/env"
+  for name in $(compgen -e | grep '^POSTRIDER_' | grep -v '^POSTRIDER_TEST_' || true); do
+    unset "$name"
+  done
+}
+
+stand_on .services
 
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
@@ -49,9 +55,13 @@ everything() {
   run_tests tools/composecheck ./...
   IFS=$'\n' read -r -d '' -a all < <(packages && printf '\0')
   run_tests . "${race[@]}" "${all[@]}"
-  # These kill the broker or hold it still, which no other test would bear beside it.
-  run_tests . "${race[@]}" -tags brokerfaults -run '^TestNode' ./internal/rabbitmq
   run_tests . "${stories[@]}" ./test
+  # These kill the broker or hold it still, so they get the set that the short run of chaos
+  # has harmed before.
+  scripts/services.sh --name smoke up
+  stand_on .services-smoke
+  run_tests . "${race[@]}" -tags brokerfaults -run '^TestNode' ./internal/rabbitmq
+  scripts/services.sh --name smoke down
 }
 
 # on_postgres18: the store's own suite and the stories. Those told in both modes are left
