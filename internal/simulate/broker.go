@@ -16,6 +16,7 @@ type broker struct {
 	lanes        map[message.Lane][]*parcel
 	inHand       []*parcel
 	lost         map[message.Ref]bool
+	had          map[message.Ref]bool // every copy that ever arrived
 	downUntil    time.Time
 	missingUntil time.Time // the queues were deleted and are not declared again yet
 }
@@ -34,7 +35,7 @@ type parcel struct {
 const deliveryLimit = 20
 
 func newBroker(w *world) *broker {
-	return &broker{w: w, lanes: map[message.Lane][]*parcel{}, lost: map[message.Ref]bool{}}
+	return &broker{w: w, lanes: map[message.Lane][]*parcel{}, lost: map[message.Ref]bool{}, had: map[message.Ref]bool{}}
 }
 
 func (b *broker) down(now time.Time) bool    { return b.downUntil.After(now) }
@@ -53,6 +54,7 @@ func (b *broker) has(ref message.Ref) bool {
 }
 
 func (b *broker) put(lane message.Lane, ref message.Ref) {
+	b.had[ref] = true
 	b.lanes[lane] = append(b.lanes[lane], &parcel{ref: ref, lane: lane})
 }
 

@@ -13,7 +13,7 @@ import (
 func (w *world) judge(c *call, now time.Time) leave {
 	l := leave{roll: w.dice.Uint64()}
 	if c.kind == kDispatch && w.cfg.Alone {
-		c.proc.script = w.rehearse(c.proc)
+		l.then = w.rehearse(c.proc)
 	}
 	if c.store() && (w.database.awayUntil.After(now) || c.proc.cutOff(now)) && !c.answered {
 		l.end = refuse
@@ -50,7 +50,7 @@ func (w *world) faultAt(c *call) Fault {
 // weight is how much a fault at such a call tells.
 func weight(k kind) float64 {
 	switch k {
-	case kReady, kRenew, kClock, kLeases, kLost, kExpired, kDispatch, kBell, kReplay, kProbe:
+	case kAsk, kHear, kReady, kRenew, kClock, kLeases, kLost, kExpired, kDispatch, kBell, kReplay, kProbe:
 		return 0.15
 	case kDot, kReply, kMark, kRecord:
 		return 2
@@ -103,7 +103,7 @@ func faultsAt(c *call) []Fault {
 		return []Fault{crash, StallPastLease, StallPastLease, DropAfterDotAccepted, Lost250, RelayHostSlow, SessionCut}
 	case kReply:
 		return []Fault{crash, crash, StallPastLease, SessionCut}
-	case kProbe, kReady, kBell, kAnswer:
+	case kProbe, kReady, kBell, kAnswer, kAsk, kHear:
 		return []Fault{crash, Stall}
 	}
 	if strings.HasPrefix(string(c.kind), string(kSMTP)) {
@@ -228,7 +228,7 @@ func (w *world) strike(f Fault, p *process, now time.Time) {
 	case DatabaseAway:
 		w.database.awayUntil = seconds(2, 60)
 	case DatabaseHangs:
-		w.database.hangsUntil = seconds(2, 40)
+		w.database.hangsUntil, w.database.upset = seconds(2, 40), w.steps
 	case DatabaseRestarts:
 		w.store.Restart()
 		w.database.life++
@@ -238,6 +238,7 @@ func (w *world) strike(f Fault, p *process, now time.Time) {
 	case ClockBack:
 		w.database.offset -= time.Duration(1+w.dice.IntN(40)) * time.Second
 	case ClockForward:
+		w.database.upset = w.steps
 		w.database.offset += time.Duration(1+w.dice.IntN(40)) * time.Second
 	case BrokerRestarts:
 		w.restartBroker(seconds(0, 10))
@@ -307,27 +308,27 @@ func (w *world) spoil(f Fault, now time.Time) bool {
 
 // rehearse draws the leaves of the calls within a relay's transaction, for a
 // store on which nothing else may happen meanwhile: publish, confirm, commit.
-func (w *world) rehearse(p *process) []leave {
-	script := make([]leave, 3)
-	for i := range script {
-		script[i].roll = w.dice.Uint64()
+func (w *world) rehearse(p *process) script {
+	s := make(script, 3)
+	for i := range s {
+		s[i].roll = w.dice.Uint64()
 		f := w.rehearsed(i)
 		switch f {
 		case NoFault:
 		case CrashBeforeRelayCommit:
-			script[i].end, w.doomed, w.doom = crashed, p, f
+			s[i].end, w.doomed, w.doom = crashed, p, f
 		case ReplyLost:
-			script[i].end = lose
+			s[i].end = lose
 			w.fired(f)
 		case DatabaseRefuses:
-			script[i].end = refuse
+			s[i].end = refuse
 			w.fired(f)
 		default:
-			script[i].fault = f
+			s[i].fault = f
 			w.fired(f)
 		}
 	}
-	return script
+	return s
 }
 
 // rehearsed draws what goes wrong at one of the three.

@@ -3,6 +3,8 @@
 package simulate_test
 
 import (
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -42,8 +44,8 @@ func TestEveryGuardIsMissed(t *testing.T) {
 		"state check at the claim": "was sent after its cancellation",
 		"dispatch check":           "claimed before its time",
 		"idempotency index":        "two messages under one idempotency key",
-		"confirm wait":             "in nobody's custody",
-		"mandatory":                "in nobody's custody",
+		"confirm wait":             "the broker never had it",
+		"mandatory":                "the broker never had it",
 		"ack after the claim":      "in nobody's custody",
 		"mark":                     "duplicate",
 	}
@@ -63,5 +65,24 @@ func TestEveryGuardIsMissed(t *testing.T) {
 	}
 	if len(noticed) > 0 {
 		t.Errorf("no such mutants: %v", noticed)
+	}
+}
+
+func TestTheCommandFailsWithTheRun(t *testing.T) {
+	for name, c := range map[string]struct {
+		env  []string
+		says string
+	}{
+		"a guard is missing":      {[]string{"SEEDS=60", "MUTANT=mark"}, "to see it again: make simulate STORE=memory SEED="},
+		"a fault has never fired": {[]string{"SEEDS=5"}, "FAILED: never fired: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cmd := exec.CommandContext(t.Context(), os.Args[0])
+			cmd.Env = append(append(os.Environ(), "SIMULATE=command"), c.env...)
+			out, err := cmd.CombinedOutput()
+			if err == nil || !strings.Contains(string(out), c.says) {
+				t.Errorf("%v, and does not say %q:\n%s", err, c.says, out)
+			}
+		})
 	}
 }

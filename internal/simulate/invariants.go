@@ -8,9 +8,9 @@ import (
 	"github.com/postrider/postrider/internal/message"
 )
 
-// custody checks that every open delivery is in somebody's hands: the outbox's,
-// the broker's, or a claim's. Only what the broker lost is in nobody's, until
-// the sweep finds out.
+// custody checks of every open delivery that it is in somebody's hands, the
+// outbox's, the broker's, or a claim's, and that what it says of the broker is
+// so. Only what the broker lost is in nobody's, until the sweep finds out.
 func (t *truth) custody() {
 	if len(t.ids) == 0 {
 		return
@@ -22,6 +22,9 @@ func (t *truth) custody() {
 			continue
 		}
 		ref := message.Ref{Key: d.Key, Dispatch: d.Dispatch}
+		if !d.PublishedAt.IsZero() && !t.w.broker.had[ref] {
+			t.w.violate("%s is noted as published, and the broker never had it", t.ref(ref))
+		}
 		inOutbox := rows.AllOutbox && slices.Contains(rows.Outbox, ref) || !rows.AllOutbox && d.PublishedAt.IsZero()
 		if !inOutbox && !t.w.broker.has(ref) && !t.w.broker.lost[ref] {
 			t.w.violate("%s is in nobody's custody, and the broker lost nothing", t.ref(ref))

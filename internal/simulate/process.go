@@ -43,28 +43,16 @@ type process struct {
 	relay   *relay.Relay
 	bell    bool // something became due through another process
 	session int  // of its connection to the broker
+	looked  int  // the step in which it last read the database\'s clock
 
 	stalledUntil     time.Time
 	partitionedUntil time.Time
 	hindered         time.Time // when it was last kept from renewing its leases
 
-	scripted bool // calls are not parked; they take their leave from script
-	script   []leave
 }
 
 func (p *process) stalled(now time.Time) bool { return p.stalledUntil.After(now) }
 func (p *process) cutOff(now time.Time) bool  { return p.partitionedUntil.After(now) }
-
-// next is the leave of a call within a transaction that nobody else may wait
-// for.
-func (p *process) next() leave {
-	if len(p.script) == 0 {
-		return leave{}
-	}
-	l := p.script[0]
-	p.script = p.script[1:]
-	return l
-}
 
 // settle makes the places and starts a process in each.
 func (w *world) settle() {
@@ -107,7 +95,7 @@ func (w *world) begin(at *place) {
 	at.proc = p
 	conn := &connection{w: w, p: p, inner: w.cfg.Mutant.store(p.store, w)}
 	queue := w.cfg.Mutant.queue(&link{w: w, p: p, role: "relay"})
-	random := w.jitter(at)
+	random := w.jitter(p)
 
 	var parts []stopper
 	if at.consumes {
@@ -115,7 +103,7 @@ func (w *world) begin(at *place) {
 		lanes := map[message.Lane]int{message.LaneNormal: 2, message.LaneHigh: 1}
 		wk := worker.New(worker.Config{
 			ID: p.id, Channels: lanes, Lease: lease, Schedule: message.Schedule{Window: 45 * time.Second}, Random: random,
-			Store: batched, DeadLetters: conn, Queue: queue, Sender: w.cfg.Mutant.sender(&sender{w: w, p: p}),
+			Store: turnstile{batched, w, p}, DeadLetters: conn, Queue: queue, Sender: w.cfg.Mutant.sender(&sender{w: w, p: p}),
 		})
 		parts = append(parts, stopper{batched.Start, batched.Stop}, stopper{wk.Start, wk.Stop})
 	}

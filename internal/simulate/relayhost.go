@@ -105,7 +105,7 @@ func (s *sender) reply(ctx context.Context, t *try, name string, f Fault) (messa
 	c := &call{proc: s.p, kind: kReply, content: name}
 	switch f {
 	case DropAfterDotAccepted:
-		s.w.truth.unheard(t)
+		s.w.truth.unheard(t, false)
 		return message.Receipt{}, sendError(message.FaultUnknown, 0, "connection lost after the dot")
 	case Lost250:
 		c.after = time.Now().Add(45 * time.Second)
@@ -117,7 +117,7 @@ func (s *sender) reply(ctx context.Context, t *try, name string, f Fault) (messa
 	case l.end == crashed:
 		return message.Receipt{}, errCut
 	case l.end != proceed || f == Lost250:
-		s.w.truth.unheard(t)
+		s.w.truth.unheard(t, l.end == expired)
 		return message.Receipt{}, sendError(message.FaultUnknown, 0, "no reply to the dot")
 	}
 	return message.Receipt{RelayHost: hostName, Code: 250, Text: "ok"}, nil

@@ -43,6 +43,9 @@ const (
 	kReply kind = "smtp reply"
 	kProbe kind = "smtp probe"
 
+	kAsk  kind = "ask"
+	kHear kind = "hear"
+
 	kPost   kind = "post"
 	kAnswer kind = "answer"
 )
@@ -91,7 +94,23 @@ type leave struct {
 	fault Fault  // to be played by the fake itself
 	late  bool   // the answer is another step
 	roll  uint64 // for decisions of the fake
+	then  script // for the calls within it, where nothing else may happen meanwhile
 }
+
+// script is what the next calls are told, without the scheduler.
+type script []leave
+
+func (s *script) next() leave {
+	if len(*s) == 0 {
+		return leave{}
+	}
+	l := (*s)[0]
+	*s = (*s)[1:]
+	return l
+}
+
+// scripted is the key under which a context holds a *script.
+type scripted struct{}
 
 var errCut = errors.New("simulated: no answer")
 
@@ -111,8 +130,8 @@ func (w *world) park(ctx context.Context, c *call) leave {
 	if ctx.Err() != nil {
 		return leave{end: expired}
 	}
-	if c.proc.scripted {
-		return c.proc.next()
+	if s, ok := ctx.Value(scripted{}).(*script); ok {
+		return s.next()
 	}
 	if c.answered {
 		c.content += " answered"

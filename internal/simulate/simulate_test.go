@@ -2,6 +2,7 @@ package simulate_test
 
 import (
 	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -40,7 +41,11 @@ func TestNoSeedBreaksAnInvariant(t *testing.T) {
 	inOrder(t)
 	var all simulate.Summary
 	for seed := range uint64(ordinarySeeds) {
-		all.Add(run(t, simulate.Config{Seed: seed, Database: newInMemory}))
+		r := run(t, simulate.Config{Seed: seed, Database: newInMemory, Trace: raced})
+		if r.Violation != "" && raced { // it cannot be had again
+			t.Log(strings.Join(r.Trace, "\n"))
+		}
+		all.Add(r)
 	}
 	check(t, &all)
 	if raced {

@@ -121,8 +121,7 @@ func (c *connection) Dispatch(ctx context.Context, lane message.Lane, limit int,
 		return 0, 0, l.err()
 	}
 	if c.w.cfg.Alone {
-		c.p.scripted = true
-		defer func() { c.p.scripted = false }()
+		ctx = context.WithValue(ctx, scripted{}, &l.then)
 	}
 	var commit leave
 	var late chan struct{}
@@ -267,6 +266,7 @@ func (c *connection) Bury(ctx context.Context, letters []message.DeadLetter) err
 func (c *connection) Clock(ctx context.Context) (clock message.Clock, err error) {
 	failed := c.call(ctx, kClock, "", func() error {
 		clock, err = c.inner.Clock(context.WithoutCancel(ctx))
+		c.p.looked = c.w.steps
 		clock.Epoch += fmt.Sprintf("/%d", c.w.database.life)
 		return err
 	})
@@ -280,7 +280,7 @@ func (c *connection) SweepLeases(ctx context.Context, limit int, _ time.Duration
 		swept, err = c.inner.SweepLeases(context.WithoutCancel(ctx), limit, time.Millisecond)
 		if swept.Total() > 0 {
 			c.w.trace.result(fmt.Sprintf("requeued %d, unknown %d, poison %d", swept.Requeued, swept.Unknown, swept.Poison))
-			c.w.truth.swept()
+			c.w.truth.swept(c.p)
 			c.w.ring(c.p)
 		}
 		return err

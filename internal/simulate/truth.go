@@ -181,6 +181,9 @@ func (t *truth) claimed(p *process, bids []message.Bid, before []message.Deliver
 // begin follows a claim that is being sent.
 func (t *truth) begin(p *process, work *message.Work) *try {
 	one := &try{p: p, held: work.Held, ghost: t.byKey[work.Key]}
+	if p.dead.Load() { // it only comes to its end
+		return one
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.tries = append(t.tries, one)
@@ -239,8 +242,14 @@ func (t *truth) excuse(one *try) {
 	}
 }
 
-// unheard: the mail is in the sink and its 250 is lost.
-func (t *truth) unheard(one *try) { t.excuse(one) }
+// unheard: the mail is in the sink and its 250 is lost. Only who must leave may
+// wait for it no longer.
+func (t *truth) unheard(one *try, broken bool) {
+	t.excuse(one)
+	if broken && !one.p.leaving {
+		t.w.violate("%s waited no longer for the reply to its dot: %s", one.p.name, t.held(one.held))
+	}
+}
 
 // crashed follows the end of a process: what it had in hand.
 func (t *truth) crashed(p *process) {
@@ -280,10 +289,13 @@ func (t *truth) recorded(p *process, outcomes []message.Outcome, errs []error) {
 	}
 }
 
-// swept looks for claims that were taken back from living holders. A process
-// that stood still or was cut off had it coming; a marked one may still write
-// its dot. Any other is a fault of the sweep's.
-func (t *truth) swept() {
+// swept looks for claims that p took back from living holders. One that stood
+// still or was cut off had it coming, if marked it may still write its dot. So
+// has, so far, everyone at whose cost the clock stepped, or the database began
+// to hang, between the sweep's look at the clock and its next statement. Any
+// other is a fault of the sweep's.
+func (t *truth) swept(p *process) {
+	unseen := t.w.database.upset >= p.looked
 	rows := t.w.look()
 	for _, one := range t.tries {
 		if one.lost {
@@ -293,14 +305,14 @@ func (t *truth) swept() {
 			if d.Key != one.held.Key || d.Claim == one.held.Claim && d.Status == message.StatusSending {
 				continue
 			}
-			t.takenBack(one, d)
+			t.takenBack(one, d, unseen)
 		}
 	}
 }
 
-func (t *truth) takenBack(one *try, d message.Delivery) {
+func (t *truth) takenBack(one *try, d message.Delivery, unseen bool) {
 	one.lost = true
-	hindered := time.Since(one.p.hindered) < 3*lease
+	hindered := unseen || time.Since(one.p.hindered) < 3*lease
 	switch {
 	case d.Status == message.StatusCanceled || d.Status == message.StatusSent:
 	case hindered && one.marked:

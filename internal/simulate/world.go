@@ -24,9 +24,7 @@ type world struct {
 	trace   trace
 
 	mu      sync.Mutex
-	drawnAt time.Time // of the last jitter
-	drawn   uint64    // at that moment
-	parked  []*call   // by key
+	parked  []*call // by key
 	options []*call
 	arrived chan struct{}
 
@@ -63,6 +61,7 @@ type database struct {
 	offset     time.Duration // of its clock
 	latest     time.Time     // the highest time it ever showed
 	life       int
+	upset      int // the last step in which its clock went ahead, or it began to hang
 	awayUntil  time.Time
 	hangsUntil time.Time
 }
@@ -140,6 +139,7 @@ func (w *world) stormOver() bool { return w.steps >= w.profile.steps }
 // calm takes every fault away.
 func (w *world) calm() {
 	w.turbulent = false
+	w.database.upset = w.steps
 	w.database.offset, w.database.awayUntil, w.database.hangsUntil = 0, time.Time{}, time.Time{}
 	w.broker.downUntil, w.broker.missingUntil = time.Time{}, time.Time{}
 	w.host.downUntil = time.Time{}
@@ -187,6 +187,7 @@ func (w *world) end() {
 	for _, p := range w.places {
 		if p.proc != nil && !p.proc.dead.Load() {
 			running++
+			p.proc.leaving = true
 			go func() { p.proc.stop(time.Minute); stopped <- struct{}{} }()
 		}
 	}
@@ -296,18 +297,20 @@ func (w *world) look() *Rows {
 }
 
 // jitter is a source for one process. What it gives depends on the moment and on
-// how many were drawn at it, not on who draws: goroutines that run at the same
-// moment may draw in any order. No two draws are alike, since those who wait
-// equally long would wake together, and their order be the runtime's.
-func (w *world) jitter(at *place) func() float64 {
-	seed := w.cfg.Seed<<8 | uint64(at.number)
+// how many were drawn at it. No two draws are alike, since those who wait equally
+// long would wake together, and their order be the runtime's.
+func (w *world) jitter(p *process) func() float64 {
+	var mu sync.Mutex
+	var last time.Time
+	var drawn uint64
+	seed := w.cfg.Seed<<8 | uint64(p.place.number)
 	return func() float64 {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		if now := time.Now(); !now.Equal(w.drawnAt) {
-			w.drawnAt, w.drawn = now, 0
+		mu.Lock()
+		defer mu.Unlock()
+		if now := time.Now(); !now.Equal(last) {
+			last, drawn = now, 0
 		}
-		w.drawn++
-		return rand.New(rand.NewPCG(seed, uint64(w.drawnAt.UnixNano())+w.drawn)).Float64()
+		drawn++
+		return rand.New(rand.NewPCG(seed, uint64(last.UnixNano())+drawn)).Float64()
 	}
 }
