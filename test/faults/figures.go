@@ -6,5 +6,5 @@ import "slices"
 // stays for a while, under load.
 func figures() []experiment {
 	return slices.Concat(brokerFigures(), databaseFigures(), queueFigures(), alarmFigures(), accessFigures(),
-		relayFigures(), workerFigures(), poisonFigures(), networkFigures(), soakFigures(), clusterFigures(), matrixFigures())
+		relayFigures(), workerFigures(), poisonFigures(), networkFigures(), soakFigures(), clusterFigures(), commandFigures())
 }
