@@ -43,11 +43,31 @@
 // REFUSED: nothing was done. DONE, REPLY LOST: it was, and nobody heard.
 // GIVEN UP: its context or deadline ended first.
 //
+// A line "ask" or "hear" is a worker that joins a batch, or is told what came of
+// it.
+//
 // # Repeating a seed
 //
 // The same seed comes to the same steps, as a hash of them shows, on one
 // processor (GOMAXPROCS=1) and without the race detector, which shuffles
 // goroutines on purpose. What one step wakes at the same moment, the runtime
-// runs in its own order; calls of one batch are sorted by their content for that
-// reason, and every jitter is drawn from a source of the simulation.
+// runs in its own order. Where that could matter, it is taken away: calls of one
+// batch are sorted by their content, workers meet at a turnstile, and every
+// jitter is drawn from a source of the simulation. Over SQLite and Postgres a
+// seed takes the same decisions, but real milliseconds pass within a statement:
+// a run that goes by one of them may differ.
+//
+//	make simulate                          100,000 seeds in memory
+//	make simulate STORE=sqlite             2,000; STORE=postgres: 200
+//	make simulate SEED=372                 one of them, step by step
+//	make simulate SEEDS=500 MUTANT=mark    without a guard; see Mutants
+//
+// # What it does not see
+//
+// SQL that another transaction blocks, what the libraries of the broker and of
+// SMTP do, several lanes in earnest, and a restored or failed-over database: for
+// these there are the suites of the adapters and the runs that kill processes.
+// The sweep looks at the database's clock and then judges leases, in two
+// statements. If the clock steps ahead between them by more than what is left of
+// a lease, living holders lose theirs; such steps are allowed for, not missed.
 package simulate

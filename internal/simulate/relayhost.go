@@ -53,6 +53,7 @@ func (s *sender) transact(ctx context.Context, t *try, work *message.Work, mark 
 	if err := mark(ctx); err != nil {
 		return message.Receipt{}, fmt.Errorf("before the final dot: %w", err)
 	}
+	t.heard = true
 	return s.dot(ctx, t, name)
 }
 

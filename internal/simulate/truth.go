@@ -49,6 +49,7 @@ type try struct {
 	ghost    *ghost
 	asked    bool // for its mark
 	marked   bool
+	heard    bool // that it is marked, and writes its dot
 	accepted bool
 	saved    bool // the 250 is committed
 	excused  bool
@@ -315,7 +316,7 @@ func (t *truth) takenBack(one *try, d message.Delivery, unseen bool) {
 	hindered := unseen || time.Since(one.p.hindered) < 3*lease
 	switch {
 	case d.Status == message.StatusCanceled || d.Status == message.StatusSent:
-	case hindered && one.marked:
+	case hindered && one.heard, unseen && one.marked: // a mark that was long in coming is asked for again
 		t.excuse(one)
 	case !hindered:
 		t.w.violate("the sweep took %s from %s, which was alive and well", t.held(one.held), one.p.name)
