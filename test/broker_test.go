@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/smtptest"
+	"github.com/postrider/postrider/test/rig"
 )
 
 // queueOf is the name of the story's queue for a lane, as the documentation
@@ -222,19 +222,26 @@ func (s *stack) cutConnections() int {
 	return cut
 }
 
-// The whole broker is killed and started again, so this story is told alone.
+// The whole broker is killed and started again, so this story has one of its own.
 func TestARestartedBrokerLosesNothing(t *testing.T) {
+	t.Parallel()
+	private := privateServices(t, "broker")
 	slow := smtptest.Rule{At: smtptest.Data, Delay: 200 * time.Millisecond}
-	s := newStack(t, distributed, setting{script: smtptest.Script{Rules: []smtptest.Rule{slow}}})
+	var s *stack
+	t.Cleanup(func() { // once all processes have ended
+		if s != nil {
+			deleteQueues(t, private.Management, s.prefix)
+		}
+	})
+	s = newStack(t, distributed, setting{
+		script: smtptest.Script{Rules: []smtptest.Rule{slow}}, env: map[string]string{"POSTRIDER_RABBITMQ_URL": private.Broker},
+	})
 	var ids []string
 	for range 60 {
 		ids = append(ids, s.post(mail("ann@example.com")))
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	restart := exec.CommandContext(ctx, service(t, "POSTRIDER_TEST_RABBITMQ_RESTART"))
-	if out, err := restart.CombinedOutput(); err != nil {
-		t.Fatalf("restart the broker: %v\n%s", err, out)
+	if err := private.Fault(t.Context(), "rabbitmq-restart"); err != nil {
+		t.Fatal(err)
 	}
 	ids = append(ids, s.post(mail("ann@example.com")))
 	for _, id := range ids {
@@ -243,6 +250,23 @@ func TestARestartedBrokerLosesNothing(t *testing.T) {
 	if n := len(s.relay.Mails()); n != len(ids) {
 		t.Errorf("%d mails for %d messages, and no consumer died", n, len(ids))
 	}
+}
+
+// privateServices are a set of this story's own, which it may harm.
+func privateServices(t *testing.T, name string) *rig.Services {
+	t.Helper()
+	root, err := rig.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	services, err := rig.Private(ctx, root, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = services.Close() }) // a lock, which ends with the process at the latest
+	return services
 }
 
 // Without a broker the producer goes on accepting, and says that it is degraded

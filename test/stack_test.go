@@ -111,7 +111,7 @@ func (s *stack) useServices() {
 	s.execSQL(base, "CREATE SCHEMA "+schema)
 	s.Cleanup(func() {
 		s.execSQL(base, "DROP SCHEMA "+schema+" CASCADE")
-		deleteQueues(s.TB, s.prefix)
+		deleteQueues(s.TB, service(s.TB, "POSTRIDER_TEST_RABBITMQ_MANAGEMENT_URL"), s.prefix)
 	})
 	u, err := url.Parse(base)
 	if err != nil {
@@ -349,9 +349,9 @@ func (s *stack) eventually(what string, cond func() bool) {
 	}
 }
 
-// deleteQueues removes what the story declared at the broker.
-func deleteQueues(t testing.TB, prefix string) {
-	base := service(t, "POSTRIDER_TEST_RABBITMQ_MANAGEMENT_URL")
+// deleteQueues removes what the story declared at the broker, whose management API
+// is at base.
+func deleteQueues(t testing.TB, base, prefix string) {
 	names := []string{prefix + ".dead"}
 	for _, lane := range message.Lanes() {
 		names = append(names, prefix+".email."+string(lane))
