@@ -93,17 +93,22 @@ func (s *stage) killAt(ctx context.Context, a *assassin, kind string) (time.Dura
 	}
 	s.note(f)
 	took, err := s.untilTakenOver(ctx, a, begun)
-	return took, errors.Join(err, s.stack.Start(victim), s.stack.Ready(ctx, victim))
+	// Who has it now must be through with it, or the next kill robs it of its outcome.
+	return took, errors.Join(err, s.untilEnded(ctx), s.stack.Start(victim), s.stack.Ready(ctx, victim))
+}
+
+func (s *stage) untilEnded(ctx context.Context) error {
+	return rig.Await(ctx, restEvery, "the mail's end", func() (bool, error) {
+		n, err := s.stack.Open(ctx)
+		return n == 0, err
+	})
 }
 
 // untilTakenOver waits until another has the mail at the step, or, where the dot was
 // written, until the mail has its end.
 func (s *stage) untilTakenOver(ctx context.Context, a *assassin, begun time.Time) (time.Duration, error) {
 	if a.step == smtptest.Dot {
-		err := rig.Await(ctx, restEvery, "the mail's end", func() (bool, error) {
-			n, err := s.stack.Open(ctx)
-			return n == 0, err
-		})
+		err := s.untilEnded(ctx)
 		return time.Since(begun), err
 	}
 	select {
