@@ -199,7 +199,7 @@ func (w *world) leave(p *process) {
 func (w *world) retire(p *process) {
 	w.fired(GracefulStop)
 	p.leaving = true
-	grace := time.Duration(w.dice.IntN(25)) * time.Second
+	grace := time.Duration(w.dice.IntN(25_000_000)) * time.Microsecond // at no moment at which another timer fires
 	w.trace.line(fmt.Sprintf("%s is told to stop within %v", p.name, grace))
 	p.away = time.Duration(w.dice.IntN(5000)) * time.Millisecond
 	w.zombies.Go(func() {
