@@ -30,20 +30,22 @@ type killPoint struct {
 	once     func(ctx context.Context, e *episode) error
 }
 
-// cast is who plays: points of one cast can follow each other on one stage.
+// cast is who plays: in the tests, points of one cast follow each other on one
+// stage.
 type cast struct {
+	name                 string
 	producers, consumers int
-	alone                bool // they take their time: not on the stage of quicker ones
 }
 
 // The casts. Where a relay, a sweep or a consumer dies, another one lives.
 var (
-	oneProducer  = cast{1, 1, false}
-	twoRelays    = cast{2, 1, false}
-	threeSweeps  = cast{3, 1, false}
-	twoConsumers = cast{1, 2, false}
-	longPauses   = cast{2, 1, true}
-	stalls       = cast{1, 2, true}
+	oneProducer  = cast{"one producer", 1, 1}
+	twoRelays    = cast{"two relays", 2, 1}
+	longPauses   = cast{"two relays, one stopped", 2, 1}
+	threeSweeps  = cast{"three sweeps", 3, 1}
+	twoConsumers = cast{"two consumers", 1, 2}
+	doubts       = cast{"two consumers, outcomes lost", 1, 2}
+	stalls       = cast{"two consumers, one stopped", 1, 2}
 )
 
 // ending is what becomes of the mail of a point.

@@ -43,7 +43,7 @@ func consumerPoints() []*killPoint {
 			once:  dieInTheBody,
 		},
 		{
-			name: "consumer-after-mark", row: 10, times: 100, cast: twoConsumers, end: marked,
+			name: "consumer-after-mark", row: 10, times: 100, cast: doubts, end: marked,
 			fault: "the consumer is killed after Postgres has its mark, before it writes the final dot",
 			seen:  "nobody can know that nothing was sent: one unknown outcome is on record",
 			once: func(ctx context.Context, e *episode) error {
@@ -51,13 +51,13 @@ func consumerPoints() []*killPoint {
 			},
 		},
 		{
-			name: "consumer-after-dot", row: 10, times: 100, cast: twoConsumers, end: inWindow,
+			name: "consumer-after-dot", row: 10, times: 100, cast: doubts, end: inWindow,
 			fault: "the consumer is killed after the final dot, before the 250",
 			seen:  "one unknown outcome is on record",
 			once:  func(ctx context.Context, e *episode) error { return e.killOn(ctx, smtptest.Dot) },
 		},
 		{
-			name: "consumer-after-250", row: 11, times: 100, cast: twoConsumers, end: inWindow,
+			name: "consumer-after-250", row: 11, times: 100, cast: doubts, end: inWindow,
 			fault: "the consumer is killed after the 250, before its COMMIT of the outcome reaches Postgres",
 			seen:  "one unknown outcome is on record",
 			once:  dieRecording,

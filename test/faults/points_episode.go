@@ -77,13 +77,20 @@ func (e *episode) play(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 4*stepLimit)
 	defer cancel()
 	defer e.forget()
+	if err := e.settle(ctx); err != nil {
+		return err
+	}
 	if err := e.point.once(ctx, e); err != nil {
 		return errors.Join(err, e.trouble)
+	}
+	lasts := e.point.later || e.point.end != sentOnce
+	if lasts && e.doubted.IsZero() {
+		e.doubted = e.struck
 	}
 	if err := e.ready(ctx); err != nil {
 		return err
 	}
-	if e.point.end == sentOnce && !e.point.later {
+	if !lasts {
 		if err := e.awaitEnd(ctx); err != nil {
 			return err
 		}

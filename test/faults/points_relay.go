@@ -120,7 +120,7 @@ func relayStopped(ctx context.Context, e *episode) error {
 	stop.Do = func(ev tap.Event) {
 		defer close(held)
 		e.strike(e.owner(ev.Proxy))
-		e.trouble = e.victim.Process().Pause()
+		e.trouble = halt(ctx, e.victim.Process())
 	}
 	t := e.spy(stop, e.of(rig.Producer, broker))
 	again := e.spy(tap.Rule{From: tap.Client, At: "basic.publish"}, e.of(rig.Producer, broker))

@@ -31,7 +31,7 @@ func replyPoints() []*killPoint {
 			tap.Rule{From: tap.Server, At: "basic.ack", End: tap.Swallow}),
 		lost("delivery", 30, twoConsumers, "the connection breaks when the broker delivers a copy",
 			"it goes to another or comes again", rig.Consumer, broker, tap.Rule{From: tap.Server, At: "basic.deliver", End: tap.Drop}),
-		lost("reply-of-claim", 32, twoConsumers, "the connection breaks when Postgres answers the COMMIT of a claim",
+		lost("reply-of-claim", 32, doubts, "the connection breaks when Postgres answers the COMMIT of a claim",
 			"nobody knows of the claim, the sweep takes it back", rig.Consumer, tables, committed("SET status='sending', phase=1")),
 		lost("reply-of-mark", 32, twoConsumers, "the connection breaks when Postgres answers the mark",
 			"it is asked again", rig.Consumer, tables, tap.Rule{From: tap.Server, At: "ReadyForQuery", Within: "SET phase=2", End: tap.Drop}),

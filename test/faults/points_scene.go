@@ -23,7 +23,9 @@ type scene struct {
 
 	mu      sync.Mutex       // of what follows; the stage has its own
 	taps    map[string]*taps // by the member's name
-	failure error            // of a proxy that could not be started
+	lease   time.Duration
+	doubted time.Time // the first fault after which a mail is still to be settled
+	failure error     // of a proxy that could not be started
 	cue     *cue
 }
 
@@ -34,10 +36,18 @@ type taps struct {
 	tables *tap.Proxy
 }
 
+// defaultLease is that of a user who sets none.
+const defaultLease = 20 * time.Second
+
 // newScene builds all of it and waits until it is ready; the caller closes it.
 func newScene(ctx context.Context, b *bench, c cast, env map[string]string) (*scene, error) {
-	s := &scene{services: b.services, taps: map[string]*taps{}}
+	s := &scene{services: b.services, taps: map[string]*taps{}, lease: defaultLease}
 	var err error
+	if given := env["POSTRIDER_LEASE"]; given != "" {
+		if s.lease, err = time.ParseDuration(given); err != nil {
+			return nil, err
+		}
+	}
 	p := plan{script: s.script(), consumers: c.consumers, env: env, edit: s.connect}
 	if s.stage, err = b.stage(ctx, p); err != nil {
 		return nil, errors.Join(err, s.closeTaps())
@@ -201,4 +211,17 @@ func (s *scene) rob(ctx context.Context, kind string, victim *rig.Member, begun,
 	sends, err = s.stack.InFlight(ctx, victim.Process().PID())
 	s.note(check.Fault{Begun: begun, Ended: ended, Kind: kind, Victim: victim.Name, Sends: sends})
 	return sends, err
+}
+
+// settle waits for the mails whose leases will soon be over: sent again, they could
+// be hit by a later fault that is meant for another mail.
+func (s *scene) settle(ctx context.Context) error {
+	if s.doubted.IsZero() || time.Since(s.doubted) < s.lease/2 {
+		return nil
+	}
+	s.doubted = time.Time{}
+	return rig.Await(ctx, 50*time.Millisecond, "every mail to be settled", func() (bool, error) {
+		n, err := s.stack.Open(ctx)
+		return n == 0, err
+	})
 }

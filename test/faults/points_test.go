@@ -3,12 +3,10 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
 	"io"
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -31,7 +29,7 @@ func TestEveryPointOnce(t *testing.T) {
 	var stages sync.WaitGroup
 	for c, points := range byCast() {
 		stages.Go(func() {
-			t.Run(fmt.Sprintf("%+v", c), func(t *testing.T) { playAll(t, g, c, points) })
+			t.Run(c.name, func(t *testing.T) { playAll(t, g, c, points) })
 		})
 	}
 	stages.Wait()
@@ -63,7 +61,6 @@ func testGrounds(t *testing.T) *grounds {
 	return g
 }
 
-// playAll plays those first after which nothing is left to wait for.
 func playAll(t *testing.T, g *grounds, c cast, points []*killPoint) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
@@ -75,7 +72,6 @@ func playAll(t *testing.T, g *grounds, c cast, points []*killPoint) {
 		t.Fatal(err)
 	}
 	defer finish(t, s)
-	slices.SortStableFunc(points, func(a, b *killPoint) int { return a.lasting() - b.lasting() })
 	played := map[*killPoint][]*episode{}
 	for _, p := range points {
 		begun := time.Now()
@@ -122,12 +118,4 @@ func judgeAll(ctx context.Context, t *testing.T, s *scene, played map[*killPoint
 	if err := v.err(); err != nil {
 		t.Errorf("%v\n%s", err, report.Text())
 	}
-}
-
-// lasting orders points by what they leave to wait for.
-func (p *killPoint) lasting() int {
-	if p.later || p.end != sentOnce {
-		return 1
-	}
-	return 0
 }
