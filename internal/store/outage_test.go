@@ -186,7 +186,8 @@ func TestAListenerComesBack(t *testing.T) {
 		deadline := time.After(20 * time.Second)
 		for listeners(`SELECT COUNT(*)`) == 0 { // it rings by itself when it comes
 			select {
-			case <-waits:
+			case err := <-waits:
+				t.Log(what, "a wait ended:", err)
 			case <-deadline:
 				t.Fatalf("%s: nobody listens", what)
 			case <-time.After(20 * time.Millisecond):
@@ -194,7 +195,8 @@ func TestAListenerComesBack(t *testing.T) {
 		}
 		for quiet := false; !quiet; {
 			select {
-			case <-waits:
+			case err := <-waits:
+				t.Log(what, "a wait ended:", err)
 			case <-time.After(300 * time.Millisecond):
 				quiet = true
 			}
