@@ -33,7 +33,7 @@ func (v *verdict) err() error {
 
 const (
 	patience  = 5 * time.Minute  // for rest, beyond which it is called unrest
-	toBeWell  = 30 * time.Second // for every process to say that it is well, at the end
+	toBeWell  = 45 * time.Second // for every process to say that it is well, at the end: trouble counts for 30 s after its last sign
 	restEvery = 250 * time.Millisecond
 )
 
