@@ -163,9 +163,9 @@ func (s observedSweep) Clock(ctx context.Context) (message.Clock, error) {
 }
 
 // SweepLeases implements sweep.Store.
-func (s observedSweep) SweepLeases(ctx context.Context, limit int, spread time.Duration) (message.Swept, error) {
+func (s observedSweep) SweepLeases(ctx context.Context, asOf time.Time, limit int, spread time.Duration) (message.Swept, error) {
 	begun := time.Now()
-	swept, err := s.Store.SweepLeases(ctx, limit, spread)
+	swept, err := s.Store.SweepLeases(ctx, asOf, limit, spread)
 	s.o.swept(ctx, "take back leases", begun, err)
 	if n := swept.Total(); n > 0 {
 		s.o.repairs.of(causeLeases).note(begun, fmt.Errorf("%d leases ended in the last sweep that found any, %d of them after the mark", n, swept.Unknown))

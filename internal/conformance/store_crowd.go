@@ -120,7 +120,7 @@ func (b *storeBench) crowdWork(ctx context.Context, copies <-chan message.Ref) e
 
 func (b *storeBench) crowdSweep(ctx context.Context) error {
 	b.clock.Advance(time.Second)
-	if _, err := b.store.SweepLeases(ctx, 50, 0); err != nil {
+	if _, err := b.store.SweepLeases(ctx, b.clock.Now(), 50, 0); err != nil {
 		return err
 	}
 	if _, err := b.store.SweepExpired(ctx, 50); err != nil {

@@ -136,7 +136,7 @@ func (m *model) renewBoth(now time.Time) (message.Delivery, bool) {
 // tells what became of this one.
 
 func (m *model) sweepBoth(now time.Time) (message.Delivery, bool) {
-	_, err := m.store.SweepLeases(m.Context(), 1000, 0)
+	_, err := m.store.SweepLeases(m.Context(), m.clock.Now(), 1000, 0)
 	m.check(err)
 	return m.d.SweepLease(now, 0)
 }

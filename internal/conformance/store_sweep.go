@@ -14,6 +14,7 @@ func sweepCases() []storeCase {
 		{"a lease that is over after the mark is resent", caseSweepMarked},
 		{"a lease that is over after the mark is held", caseSweepHold},
 		{"a lease from a time that did not come is over", caseSweepFuture},
+		{"a lease is judged by the clock that was looked at", caseSweepAsOf},
 		{"a third unknown outcome is not resent by the sweep", caseSweepCap},
 		{"a lost copy is published again when its lane was empty", caseLostEmpty},
 		{"a lost copy is published again when it was overtaken", caseLostOvertaken},
@@ -30,7 +31,7 @@ func sweepCases() []storeCase {
 
 func (b *storeBench) sweepLeases() message.Swept {
 	b.Helper()
-	swept, err := b.store.SweepLeases(b.Context(), 1000, 5*time.Second)
+	swept, err := b.store.SweepLeases(b.Context(), b.clock.Now(), 1000, 5*time.Second)
 	b.check(err)
 	return swept
 }
@@ -78,6 +79,26 @@ func caseSweepFuture(b *storeBench) {
 	for _, a := range b.view(marked.Key).Attempts {
 		equal(b, "the attempt began in the future", a.StartedAt.After(b.clock.Now().Add(time.Second)), false)
 	}
+}
+
+// caseSweepAsOf: between the look at the clock and the sweep the clock stepped, or
+// the database gave no answers, and the holders could not renew either.
+func caseSweepAsOf(b *storeBench) {
+	held := b.claimed()
+	sweep := func(what string, asOf time.Time, want message.Swept) {
+		swept, err := b.store.SweepLeases(b.Context(), asOf, 10, 0)
+		b.check(err)
+		equal(b, what, swept, want)
+	}
+	looked := b.clock.Now()
+	b.clock.Advance(2 * StoreLease)
+	sweep("over since the look", looked, message.Swept{})
+	looked = b.clock.Now().Add(2 * time.Hour)
+	_, err := b.store.Renew(b.Context(), []message.Held{held})
+	b.check(err)
+	sweep("renewed after a step back", looked, message.Swept{})
+	b.clock.Advance(2 * StoreLease)
+	sweep("over before the look", b.clock.Now(), message.Swept{Requeued: 1})
 }
 
 func caseSweepPoison(b *storeBench) {
@@ -222,7 +243,7 @@ func caseSweepLimit(b *storeBench) {
 		b.claimed()
 	}
 	b.clock.Advance(StoreLease + time.Second)
-	swept, err := b.store.SweepLeases(b.Context(), 3, 0)
+	swept, err := b.store.SweepLeases(b.Context(), b.clock.Now(), 3, 0)
 	b.check(err)
 	equal(b, "swept", swept.Total(), 3)
 	equal(b, "the rest", b.sweepLeases().Total(), 2)

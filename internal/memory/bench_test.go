@@ -104,7 +104,7 @@ func BenchmarkSimulation(b *testing.B) {
 			_, _ = s.Renew(b.Context(), held)
 			_, _ = s.Mark(b.Context(), held)
 			s.Record(b.Context(), []message.Outcome{{Held: held[0], Kind: message.OutcomeRetry}})
-			_, _ = s.SweepLeases(b.Context(), 100, 0)
+			_, _ = s.SweepLeases(b.Context(), time.Now(), 100, 0)
 			if round%8 == 0 {
 				db.Snapshot(&seen)
 			}
@@ -125,7 +125,7 @@ func BenchmarkSweep(b *testing.B) {
 	_, s, _ := benchmarked(b, handful)
 	b.ReportAllocs()
 	for b.Loop() {
-		_, _ = s.SweepLeases(b.Context(), 100, 0)
+		_, _ = s.SweepLeases(b.Context(), time.Now(), 100, 0)
 	}
 }
 

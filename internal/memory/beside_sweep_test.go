@@ -28,8 +28,12 @@ func (p *pair) sweepLeases() call {
 	limit := p.limit(p.rows(
 		func(d *message.Delivery) bool { return d.Status == message.StatusSending },
 		func(d *message.Delivery) time.Time { return d.LeaseUntil }))
-	return call{fmt.Sprintf("sweep %d leases", limit), func(ctx context.Context, s conformance.StorePorts) any {
-		swept, err := s.SweepLeases(ctx, limit, 0)
+	asOf := p.clock.Now().Add(part)
+	if p.pick(4, "old") == 0 { // the look at the clock was a while ago
+		asOf = asOf.Add(-grid)
+	}
+	return call{fmt.Sprintf("sweep %d leases as of %v", limit, asOf), func(ctx context.Context, s conformance.StorePorts) any {
+		swept, err := s.SweepLeases(ctx, asOf, limit, 0)
 		return counted{swept, class(err)}
 	}}
 }

@@ -121,7 +121,7 @@ func TestCrashKeepsClaims(t *testing.T) {
 	w.first.Crash()
 	w.first.Crash()
 	sweep := func() int {
-		swept, err := w.two.SweepLeases(t.Context(), 10, 0)
+		swept, err := w.two.SweepLeases(t.Context(), w.now, 10, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,15 +12,15 @@ import (
 // evidence can count against it.
 const lostAfter = 20 * time.Second
 
-// SweepLeases takes back up to limit deliveries whose lease is over, and spreads
-// those that go back to the outbox over the given time.
-func (s *Store) SweepLeases(ctx context.Context, limit int, spread time.Duration) (message.Swept, error) {
+// SweepLeases takes back up to limit deliveries whose lease is over, now and as
+// of the given time, and spreads those that go back to the outbox.
+func (s *Store) SweepLeases(ctx context.Context, asOf time.Time, limit int, spread time.Duration) (message.Swept, error) {
 	if err := s.begin(ctx, "sweep leases"); err != nil {
 		return message.Swept{}, err
 	}
 	defer s.db.mu.Unlock()
 	now := s.db.now()
-	return s.db.sweep(limit, spread, now, func(d *message.Delivery) bool { return d.LeaseOver(now) }), nil
+	return s.db.sweep(limit, spread, now, func(d *message.Delivery) bool { return d.LeaseOver(now) && d.LeaseOver(asOf) }), nil
 }
 
 // sweep ends the claims that the guard selects, as if their leases were over.

@@ -52,7 +52,7 @@ func (p *ports) Clock(context.Context) (message.Clock, error)         { return m
 func (p *ports) SweepExpired(context.Context, int) (int, error)       { return p.count, nil }
 func (p *ports) Backlog(context.Context) ([]message.Backlog, error)   { return p.backlog() }
 func (p *ports) Probe(context.Context) error                          { return nil }
-func (p *ports) SweepLeases(context.Context, int, time.Duration) (message.Swept, error) {
+func (p *ports) SweepLeases(context.Context, time.Time, int, time.Duration) (message.Swept, error) {
 	return p.swept, nil
 }
 func (p *ports) SweepLost(context.Context, message.Lane, time.Time, int) (int, error) {
@@ -164,7 +164,7 @@ func TestDeadLettersAreCountedOnceBuried(t *testing.T) {
 func TestSweepStoreCountsRepairs(t *testing.T) {
 	m := metrics.New("test", nil)
 	store := m.SweepStore(&ports{swept: message.Swept{Requeued: 3, Unknown: 2, Poison: 1}, count: 4})
-	_, leases := store.SweepLeases(t.Context(), 10, 0)
+	_, leases := store.SweepLeases(t.Context(), time.Now(), 10, 0)
 	_, lost := store.SweepLost(t.Context(), message.LaneLow, time.Time{}, 10)
 	_, expired := store.SweepExpired(t.Context(), 10)
 	if err := errors.Join(leases, lost, expired); err != nil {

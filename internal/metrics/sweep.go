@@ -26,8 +26,8 @@ type sweepStore struct {
 func (m *Metrics) SweepStore(next sweep.Store) sweep.Store { return sweepStore{next, m} }
 
 // SweepLeases implements sweep.Store.
-func (s sweepStore) SweepLeases(ctx context.Context, limit int, spread time.Duration) (message.Swept, error) {
-	swept, err := s.Store.SweepLeases(ctx, limit, spread)
+func (s sweepStore) SweepLeases(ctx context.Context, asOf time.Time, limit int, spread time.Duration) (message.Swept, error) {
+	swept, err := s.Store.SweepLeases(ctx, asOf, limit, spread)
 	s.m.repaired(sweptRequeued, swept.Requeued)
 	s.m.repaired(sweptUnknown, swept.Unknown)
 	s.m.repaired(sweptPoison, swept.Poison)

@@ -228,7 +228,7 @@ func (w *world) strike(f Fault, p *process, now time.Time) {
 	case DatabaseAway:
 		w.database.awayUntil = seconds(2, 60)
 	case DatabaseHangs:
-		w.database.hangsUntil, w.database.upset = seconds(2, 40), w.steps
+		w.database.hangsUntil = seconds(2, 40)
 	case DatabaseRestarts:
 		w.store.Restart()
 		w.database.life++
@@ -238,7 +238,6 @@ func (w *world) strike(f Fault, p *process, now time.Time) {
 	case ClockBack:
 		w.database.offset -= time.Duration(1+w.dice.IntN(40)) * time.Second
 	case ClockForward:
-		w.database.upset = w.steps
 		w.database.offset += time.Duration(1+w.dice.IntN(40)) * time.Second
 	case BrokerRestarts:
 		w.restartBroker(seconds(0, 10))

@@ -70,7 +70,4 @@
 // SQL that another transaction blocks, what the libraries of the broker and of
 // SMTP do, several lanes in earnest, and a restored or failed-over database: for
 // these there are the suites of the adapters and the runs that kill processes.
-// The sweep looks at the database's clock and then judges leases, in two
-// statements. If the clock steps ahead between them by more than what is left of
-// a lease, living holders lose theirs; such steps are allowed for, not missed.
 package simulate

@@ -43,7 +43,6 @@ type process struct {
 	relay   *relay.Relay
 	bell    bool // something became due through another process
 	session int  // of its connection to the broker
-	looked  int  // the step in which it last read the database\'s clock
 
 	stalledUntil     time.Time
 	partitionedUntil time.Time

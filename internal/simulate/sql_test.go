@@ -264,8 +264,8 @@ func (r *remote) Clock(context.Context) (c message.Clock, err error) {
 	return c, err
 }
 
-func (r *remote) SweepLeases(_ context.Context, limit int, spread time.Duration) (swept message.Swept, err error) {
-	r.run(func(ctx context.Context) { swept, err = r.s.SweepLeases(ctx, limit, spread) })
+func (r *remote) SweepLeases(_ context.Context, asOf time.Time, limit int, spread time.Duration) (swept message.Swept, err error) {
+	r.run(func(ctx context.Context) { swept, err = r.s.SweepLeases(ctx, asOf, limit, spread) })
 	return swept, err
 }
 

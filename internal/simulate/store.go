@@ -266,7 +266,6 @@ func (c *connection) Bury(ctx context.Context, letters []message.DeadLetter) err
 func (c *connection) Clock(ctx context.Context) (clock message.Clock, err error) {
 	failed := c.call(ctx, kClock, "", func() error {
 		clock, err = c.inner.Clock(context.WithoutCancel(ctx))
-		c.p.looked = c.w.steps
 		clock.Epoch += fmt.Sprintf("/%d", c.w.database.life)
 		return err
 	})
@@ -275,12 +274,12 @@ func (c *connection) Clock(ctx context.Context) (clock message.Clock, err error)
 
 // SweepLeases spreads nothing: a store draws the spread from a source of its
 // own, and the same seed must come to the same times.
-func (c *connection) SweepLeases(ctx context.Context, limit int, _ time.Duration) (swept message.Swept, err error) {
+func (c *connection) SweepLeases(ctx context.Context, asOf time.Time, limit int, _ time.Duration) (swept message.Swept, err error) {
 	failed := c.call(ctx, kLeases, "", func() error {
-		swept, err = c.inner.SweepLeases(context.WithoutCancel(ctx), limit, time.Millisecond)
+		swept, err = c.inner.SweepLeases(context.WithoutCancel(ctx), asOf, limit, time.Millisecond)
 		if swept.Total() > 0 {
 			c.w.trace.result(fmt.Sprintf("requeued %d, unknown %d, poison %d", swept.Requeued, swept.Unknown, swept.Poison))
-			c.w.truth.swept(c.p)
+			c.w.truth.swept()
 			c.w.ring(c.p)
 		}
 		return err

@@ -290,13 +290,10 @@ func (t *truth) recorded(p *process, outcomes []message.Outcome, errs []error) {
 	}
 }
 
-// swept looks for claims that p took back from living holders. One that stood
-// still or was cut off had it coming, if marked it may still write its dot. So
-// has, so far, everyone at whose cost the clock stepped, or the database began
-// to hang, between the sweep's look at the clock and its next statement. Any
+// swept looks for claims that were taken back from living holders. One that stood
+// still or was cut off had it coming, if marked it may still write its dot. Any
 // other is a fault of the sweep's.
-func (t *truth) swept(p *process) {
-	unseen := t.w.database.upset >= p.looked
+func (t *truth) swept() {
 	rows := t.w.look()
 	for _, one := range t.tries {
 		if one.lost {
@@ -306,17 +303,17 @@ func (t *truth) swept(p *process) {
 			if d.Key != one.held.Key || d.Claim == one.held.Claim && d.Status == message.StatusSending {
 				continue
 			}
-			t.takenBack(one, d, unseen)
+			t.takenBack(one, d)
 		}
 	}
 }
 
-func (t *truth) takenBack(one *try, d message.Delivery, unseen bool) {
+func (t *truth) takenBack(one *try, d message.Delivery) {
 	one.lost = true
-	hindered := unseen || time.Since(one.p.hindered) < 3*lease
+	hindered := time.Since(one.p.hindered) < 3*lease
 	switch {
 	case d.Status == message.StatusCanceled || d.Status == message.StatusSent:
-	case hindered && one.heard, unseen && one.marked: // a mark that was long in coming is asked for again
+	case hindered && one.heard:
 		t.excuse(one)
 	case !hindered:
 		t.w.violate("the sweep took %s from %s, which was alive and well", t.held(one.held), one.p.name)

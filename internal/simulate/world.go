@@ -61,7 +61,6 @@ type database struct {
 	offset     time.Duration // of its clock
 	latest     time.Time     // the highest time it ever showed
 	life       int
-	upset      int // the last step in which its clock went ahead, or it began to hang
 	awayUntil  time.Time
 	hangsUntil time.Time
 }
@@ -139,7 +138,6 @@ func (w *world) stormOver() bool { return w.steps >= w.profile.steps }
 // calm takes every fault away.
 func (w *world) calm() {
 	w.turbulent = false
-	w.database.upset = w.steps
 	w.database.offset, w.database.awayUntil, w.database.hangsUntil = 0, time.Time{}, time.Time{}
 	w.broker.downUntil, w.broker.missingUntil = time.Time{}, time.Time{}
 	w.host.downUntil = time.Time{}

@@ -173,7 +173,7 @@ func (l *life) persist(ctx context.Context, step func() error) {
 }
 
 func (l *life) sweep(ctx context.Context) error {
-	_, err := l.s.SweepLeases(ctx, 100, 0)
+	_, err := l.s.SweepLeases(ctx, time.Now(), 100, 0)
 	return err
 }
 

@@ -128,7 +128,7 @@ func TestASweepDoesNotOvertakeHoldersThatCannotRenew(t *testing.T) {
 	}
 	for _, limit := range []int{0, 10} {
 		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second) // less than a lock is waited for
-		swept, err := s.SweepLeases(ctx, limit, 0)
+		swept, err := s.SweepLeases(ctx, clock.Now(), limit, 0)
 		if !errors.Is(err, message.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) || swept.Total() > 0 {
 			t.Errorf("a sweep of %d: %+v %v", limit, swept, err)
 		}
@@ -140,7 +140,7 @@ func TestASweepDoesNotOvertakeHoldersThatCannotRenew(t *testing.T) {
 	if ok, err := s.Renew(t.Context(), held); err != nil || !ok[0] {
 		t.Errorf("its holder renews: %v %v", ok, err)
 	}
-	if swept, err := s.SweepLeases(t.Context(), 10, 0); err != nil || swept.Total() > 0 {
+	if swept, err := s.SweepLeases(t.Context(), clock.Now(), 10, 0); err != nil || swept.Total() > 0 {
 		t.Errorf("a sweep afterwards: %+v %v", swept, err)
 	}
 }

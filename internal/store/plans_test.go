@@ -108,7 +108,7 @@ func everyStep(t *testing.T, url string, lists bool) {
 	for range 6 { // a plan becomes a generic one with the sixth execution
 		id := send(t, s, postAndPublish(t, s))
 		for _, step := range []func() (int, error){
-			func() (int, error) { swept, err := s.SweepLeases(ctx, 100, 0); return swept.Total(), err },
+			func() (int, error) { swept, err := s.SweepLeases(ctx, time.Now(), 100, 0); return swept.Total(), err },
 			func() (int, error) {
 				return s.SweepLost(ctx, message.LaneNormal, time.UnixMilli(1_000_000_000_000), 100)
 			},

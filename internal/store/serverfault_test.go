@@ -114,7 +114,7 @@ func TestServerFailsOverToALaggingStandby(t *testing.T) {
 	}
 	again := 0
 	for status := message.StatusSending; status != message.StatusSent && time.Now().Before(deadline); {
-		if _, err := s.SweepLeases(t.Context(), 10, 0); err != nil {
+		if _, err := s.SweepLeases(t.Context(), time.Now(), 10, 0); err != nil {
 			t.Fatal(err)
 		}
 		view, err := s.Email(t.Context(), message.DefaultTenant, known.Message.ID)

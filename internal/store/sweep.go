@@ -12,23 +12,25 @@ import (
 	"github.com/postrider/postrider/internal/message"
 )
 
-// SweepLeases takes back up to limit deliveries whose lease is over, and spreads
-// those that go back to the outbox over the given time.
-func (s *Store) SweepLeases(ctx context.Context, limit int, spread time.Duration) (message.Swept, error) {
+// SweepLeases takes back up to limit deliveries whose lease is over, now and as
+// of the given time, and spreads those that go back to the outbox.
+func (s *Store) SweepLeases(ctx context.Context, asOf time.Time, limit int, spread time.Duration) (message.Swept, error) {
 	var swept message.Swept
 	err := s.tx(ctx, "sweep leases", func(ctx context.Context, t *txn) (err error) {
 		if err := t.begin(ctx, t.sweepGuard); err != nil {
 			return err
 		}
-		swept, err = t.sweepHolders(ctx, `status='sending' AND (lease_until<`+t.clock()+` OR `+t.fromTheFuture()+`)`, limit, spread)
+		swept, err = t.sweepHolders(ctx, t.leaseOver(), limit, spread, unixMillis(asOf))
 		return err
 	})
 	return swept, err
 }
 
-// fromTheFuture is a lease that a clock gave which has been set back since.
-func (t *txn) fromTheFuture() string {
-	return `lease_until>` + t.clock() + `+` + strconv.FormatInt(2*message.LongestLease.Milliseconds(), 10)
+// leaseOver is message.Delivery.LeaseOver by two clocks: that of now and $3.
+func (t *txn) leaseOver() string {
+	future := `+` + strconv.FormatInt(2*message.LongestLease.Milliseconds(), 10)
+	return `status='sending' AND (lease_until<` + t.clock() + ` AND lease_until<$3
+		OR lease_until>` + t.clock() + future + ` AND lease_until>$3` + future + `)`
 }
 
 // holder is a claim whose holder has gone.
@@ -39,9 +41,10 @@ type holder struct {
 	begun  int64 // 0: nobody knows
 }
 
-// sweepHolders ends the claims that the guard selects, as their phase says.
-func (t *txn) sweepHolders(ctx context.Context, guard string, limit int, spread time.Duration) (message.Swept, error) {
-	holders, err := t.findHolders(ctx, guard, limit)
+// sweepHolders ends the claims that the guard selects, as their phase says. The
+// guard's own parameters begin with $3.
+func (t *txn) sweepHolders(ctx context.Context, guard string, limit int, spread time.Duration, args ...any) (message.Swept, error) {
+	holders, err := t.findHolders(ctx, guard, limit, args)
 	if err != nil || len(holders) == 0 {
 		return message.Swept{}, err
 	}
@@ -86,11 +89,11 @@ func (t *txn) sweepHolders(ctx context.Context, guard string, limit int, spread 
 
 // findHolders locks what a sweep is about. Rows in another's hands are being
 // dealt with.
-func (t *txn) findHolders(ctx context.Context, guard string, limit int) ([]holder, error) {
+func (t *txn) findHolders(ctx context.Context, guard string, limit int, args []any) ([]holder, error) {
 	var holders []holder
 	err := t.rows(ctx, `
 		SELECT message_id, n, claim, phase, worker_id, CASE WHEN lease_until-$2>`+t.clock()+` THEN 0 ELSE lease_until-$2 END FROM deliveries
-		WHERE `+guard+` ORDER BY lease_until LIMIT $1`+t.skipLocked, []any{limit, t.lease}, func(rows *sql.Rows) error {
+		WHERE `+guard+` ORDER BY lease_until LIMIT $1`+t.skipLocked, append([]any{limit, t.lease}, args...), func(rows *sql.Rows) error {
 		var h holder
 		var worker uuid.NullUUID
 		err := rows.Scan(&h.MessageID, &h.N, &h.Claim, &h.phase, &worker, &h.begun)

@@ -16,7 +16,9 @@ import (
 // Clock is the database's time.
 //
 // SweepLeases takes back deliveries whose lease is over
-// (message.Delivery.SweepLease), spread over the given time. It waits for no
+// (message.Delivery.SweepLease), spread over the given time. They were over by
+// asOf already, a time that Clock gave: what happened since then, a step of the
+// clock or a wait for the database, was judged by nobody yet. It waits for no
 // lock on the table: while deliveries cannot be changed, their holders cannot
 // renew, and a sweep that had waited would be the first to find their leases
 // over. It is message.ErrUnavailable then, also with a limit of 0.
@@ -30,7 +32,7 @@ import (
 // idempotency keys past theirs.
 type Store interface {
 	Clock(ctx context.Context) (message.Clock, error)
-	SweepLeases(ctx context.Context, limit int, spread time.Duration) (message.Swept, error)
+	SweepLeases(ctx context.Context, asOf time.Time, limit int, spread time.Duration) (message.Swept, error)
 	SweepLost(ctx context.Context, lane message.Lane, emptySince time.Time, limit int) (int, error)
 	SweepExpired(ctx context.Context, limit int) (int, error)
 }

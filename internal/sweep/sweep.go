@@ -108,9 +108,9 @@ func (s *Sweep) Round(ctx context.Context) {
 	}
 	s.judgeClock(clock, asked)
 	if clock.Now.Before(s.quiet) {
-		s.leases(ctx, 0) // only asks whether holders can renew
+		s.leases(ctx, clock.Now, 0) // only asks whether holders can renew
 	} else {
-		s.leases(ctx, batch)
+		s.leases(ctx, clock.Now, batch)
 	}
 	if n, err := s.repeat(func() (int, error) { return s.cfg.Store.SweepExpired(ctx, batch) }); err != nil {
 		s.complain(ctx, "expire", err)
@@ -144,10 +144,10 @@ func (s *Sweep) judgeClock(clock message.Clock, asked time.Time) {
 
 // leases takes back what nobody holds any more. While it may not change a
 // delivery, nobody may renew one either: that is like a database that is away.
-func (s *Sweep) leases(ctx context.Context, limit int) {
+func (s *Sweep) leases(ctx context.Context, asOf time.Time, limit int) {
 	var all message.Swept
 	_, err := s.repeat(func() (int, error) {
-		swept, err := s.cfg.Store.SweepLeases(ctx, limit, spread)
+		swept, err := s.cfg.Store.SweepLeases(ctx, asOf, limit, spread)
 		all.Requeued += swept.Requeued
 		all.Unknown += swept.Unknown
 		all.Poison += swept.Poison

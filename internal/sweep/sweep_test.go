@@ -28,7 +28,7 @@ func (s *scene) Clock(context.Context) (message.Clock, error) {
 	return s.clock, s.away
 }
 
-func (s *scene) SweepLeases(_ context.Context, limit int, _ time.Duration) (message.Swept, error) {
+func (s *scene) SweepLeases(_ context.Context, _ time.Time, limit int, _ time.Duration) (message.Swept, error) {
 	if s.locked == nil && limit > 0 {
 		s.leases++
 	}
