@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,7 +89,7 @@ func choose(all []experiment, only string) ([]experiment, error) {
 			return nil, fmt.Errorf("%w: %q; -list shows them", errNoSuch, want)
 		}
 		for _, e := range found {
-			if len(named(chosen, e.name)) == 0 {
+			if !slices.ContainsFunc(chosen, func(c experiment) bool { return c.name == e.name }) {
 				chosen = append(chosen, e)
 			}
 		}
