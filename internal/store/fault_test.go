@@ -15,6 +15,7 @@ import (
 
 	"github.com/postrider/postrider/internal/conformance"
 	"github.com/postrider/postrider/internal/message"
+	"github.com/postrider/postrider/internal/pause"
 	"github.com/postrider/postrider/internal/store"
 )
 
@@ -179,7 +180,7 @@ func TestAHangingRelayLosesItsRows(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
-			time.Sleep(50 * time.Millisecond) // nothing tells that a lock has gone
+			_ = pause.For(t.Context(), 50*time.Millisecond) // nothing tells that a lock has gone
 		}
 		return make([]error, len(refs))
 	})

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/postrider/postrider/internal/message"
+	"github.com/postrider/postrider/internal/pause"
 	"github.com/postrider/postrider/internal/store"
 )
 
@@ -36,7 +37,8 @@ type life struct {
 	sends       map[uuid.UUID]int
 	keys        int
 	unavailable atomic.Int64
-	quiet       atomic.Bool // callers send nothing now
+	quiet       atomic.Bool   // callers send nothing now
+	changed     chan struct{} // holds one token when a mail was accepted, or the database found away
 }
 
 func live(t *testing.T, url string) *life {
@@ -48,7 +50,7 @@ func live(t *testing.T, url string) *life {
 	if err := s.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	l := &life{t: t, s: s, copies: make(chan message.Bid, 100_000), accepted: map[uuid.UUID]string{}, sends: map[uuid.UUID]int{}}
+	l := &life{t: t, s: s, copies: make(chan message.Bid, 100_000), accepted: map[uuid.UUID]string{}, sends: map[uuid.UUID]int{}, changed: make(chan struct{}, 1)}
 	l.ctx, l.stop = context.WithCancel(context.Background())
 	for range 4 {
 		l.loop(l.call)
@@ -85,6 +87,7 @@ func (l *life) judge(err error) {
 	case err == nil, l.ctx.Err() != nil:
 	case errors.Is(err, message.ErrUnavailable):
 		l.unavailable.Add(1)
+		l.tell()
 	default:
 		l.t.Error(err)
 	}
@@ -106,12 +109,13 @@ func (l *life) call(ctx context.Context) error {
 			l.mu.Lock()
 			l.accepted[a.ID] = key
 			l.mu.Unlock()
+			l.tell()
 			return nil
 		}
 		if l.judge(a.Err); ctx.Err() != nil {
 			return nil
 		}
-		time.Sleep(20 * time.Millisecond) // as a caller would
+		_ = pause.For(ctx, 20*time.Millisecond) // as a caller would; its only error ends the loop
 	}
 }
 
@@ -168,13 +172,40 @@ func (l *life) persist(ctx context.Context, step func() error) {
 		if l.judge(err); !errors.Is(err, message.ErrUnavailable) {
 			return
 		}
-		time.Sleep(20 * time.Millisecond)
+		_ = pause.For(ctx, 20*time.Millisecond) // its only error ends the loop
 	}
 }
 
 func (l *life) sweep(ctx context.Context) error {
 	_, err := l.s.SweepLeases(ctx, time.Now(), 100, 0)
 	return err
+}
+
+func (l *life) tell() {
+	select {
+	case l.changed <- struct{}{}:
+	default:
+	}
+}
+
+// until waits for what comes of an acceptance, or of a database that is away.
+func (l *life) until(what string, done func() bool) {
+	l.t.Helper()
+	deadline := time.After(time.Minute)
+	for !done() {
+		select {
+		case <-l.changed:
+		case <-deadline:
+			l.t.Fatalf("waited a minute in vain for %s", what)
+		}
+	}
+}
+
+// awaitTrouble waits until somebody has met the database away.
+func (l *life) awaitTrouble() {
+	l.t.Helper()
+	before := l.unavailable.Load()
+	l.until("somebody to meet the database away", func() bool { return l.unavailable.Load() > before })
 }
 
 func (l *life) count() int {
@@ -186,13 +217,8 @@ func (l *life) count() int {
 // awaitMore waits until n more mails were accepted: the store works.
 func (l *life) awaitMore(n int) {
 	l.t.Helper()
-	before, deadline := l.count(), time.Now().Add(time.Minute)
-	for l.count() < before+n {
-		if time.Now().After(deadline) {
-			l.t.Fatalf("%d accepted within a minute, want %d", l.count()-before, n)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+	want := l.count() + n
+	l.until(fmt.Sprint(n, " more to be accepted"), func() bool { return l.count() >= want })
 }
 
 // lost ends the calls, waits until everything that is left was sent, and

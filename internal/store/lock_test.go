@@ -13,6 +13,22 @@ import (
 	"github.com/postrider/postrider/internal/store"
 )
 
+// besides is a transaction that nobody of the store knows of, and its database.
+func besides(t *testing.T, url string) (*sql.DB, *sql.Tx) {
+	t.Helper()
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	tx, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tx.Rollback() })
+	return db, tx
+}
+
 // claimedMails are mails in this process's hands.
 func claimedMails(t *testing.T, s *store.Store, clock *conformance.Clock, n int) []message.Held {
 	t.Helper()
@@ -103,16 +119,7 @@ func TestAClaimThatIsBeingEndedIsLostOnceThatIsCommitted(t *testing.T) {
 	clock := conformance.NewClock()
 	s := open(t, url, message.Process{ID: uuid.New()}, clock)
 	held := claimedMails(t, s, clock, 1)
-	db, err := sql.Open("pgx", url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close() }()
-	other, err := db.BeginTx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = other.Rollback() }()
+	_, other := besides(t, url)
 	if _, err := other.ExecContext(t.Context(), `UPDATE deliveries SET status='canceled', phase=0, lease_until=NULL, finished_at=1`); err != nil {
 		t.Fatal(err)
 	}
@@ -139,16 +146,7 @@ func TestALargeContentLocksNoRow(t *testing.T) {
 	large.Message.Attachments = []message.Attachment{{Filename: "a", ContentType: "text/plain", Disposition: "attachment"}}
 	small := mail()
 	post(t, s, large, small)
-	db, err := sql.Open("pgx", url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close() }()
-	line, err := db.BeginTx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = line.Rollback() }()
+	db, line := besides(t, url)
 	if _, err := line.ExecContext(t.Context(), `LOCK TABLE blobs`); err != nil {
 		t.Fatal(err)
 	}

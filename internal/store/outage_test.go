@@ -23,16 +23,7 @@ func TestALockedOutboxStopsOnlyWhatNeedsIt(t *testing.T) {
 	clock := conformance.NewClock()
 	s := open(t, admin, message.Process{ID: uuid.New()}, clock)
 	held := claimedMails(t, s, clock, 1)
-	db, err := sql.Open("pgx", admin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close() }()
-	lock, err := db.BeginTx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = lock.Rollback() }()
+	db, lock := besides(t, admin)
 	if _, err := lock.ExecContext(t.Context(), `LOCK TABLE outbox`); err != nil {
 		t.Fatal(err)
 	}
@@ -113,16 +104,7 @@ func TestASweepDoesNotOvertakeHoldersThatCannotRenew(t *testing.T) {
 	s := open(t, admin, message.Process{ID: uuid.New()}, clock)
 	held := claimedMails(t, s, clock, 1)
 	clock.Advance(conformance.StoreLease + time.Second)
-	db, err := sql.Open("pgx", admin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close() }()
-	index, err := db.BeginTx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = index.Rollback() }()
+	_, index := besides(t, admin)
 	if _, err := index.ExecContext(t.Context(), `CREATE INDEX slow ON deliveries (address)`); err != nil {
 		t.Fatal(err)
 	}

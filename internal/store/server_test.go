@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/postrider/postrider/internal/pause"
 )
 
 // server is a Postgres of the test's own, which may be harmed.
@@ -144,7 +146,7 @@ func (s *server) start() {
 			log, _ := os.ReadFile(s.log())
 			s.t.Fatalf("the server does not start:\n%s", log)
 		}
-		time.Sleep(20 * time.Millisecond) // nothing tells when it answers
+		_ = pause.For(s.t.Context(), 20*time.Millisecond) // nothing tells when it answers; the deadline ends it
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/postrider/postrider/internal/message"
+	"github.com/postrider/postrider/internal/pause"
 	"github.com/postrider/postrider/internal/store"
 )
 
@@ -24,7 +25,7 @@ func TestServerKilled(t *testing.T) {
 	for range 5 {
 		l.awaitMore(50)
 		s.kill()
-		time.Sleep(200 * time.Millisecond) // it is away for a while
+		l.awaitTrouble()
 		s.start()
 	}
 	l.awaitMore(50)
@@ -230,7 +231,7 @@ func heals(t *testing.T, s *store.Store, accepted []message.Submission) {
 		if !errors.Is(err, message.ErrUnavailable) || time.Now().After(deadline) {
 			t.Fatalf("it does not heal: %v", err)
 		}
-		time.Sleep(20 * time.Millisecond)
+		_ = pause.For(t.Context(), 20*time.Millisecond) // the deadline ends it
 	}
 	for _, m := range accepted {
 		if _, err := s.Email(t.Context(), message.DefaultTenant, m.Message.ID); err != nil {
