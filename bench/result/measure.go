@@ -1,0 +1,39 @@
+package result
+
+import "fmt"
+
+// The measures. Rates are mails a second; latencies are milliseconds; CPU is
+// milliseconds for each mail, over all processes: callers, system, servers, sink.
+const (
+	Rate = "rate"
+	P50  = "p50"
+	P99  = "p99"
+	CPU  = "cpu"
+)
+
+// Accept is mails taken in by so many callers at once, while no worker runs; with
+// Rate, P50, P99, CPU.
+func Accept(callers int, what string) string { return fmt.Sprintf("accept-%d.%s", callers, what) }
+
+// Drain is the sending of mails that wait, while nobody calls; with Rate, CPU, and CPU
+// by part: cpu.callers, cpu.<process of the system>, cpu.postgres, cpu.rabbitmq,
+// cpu.redis, cpu.sink.
+func Drain(what string) string { return "drain." + what }
+
+// Sustained is both at once, from the first call until all is recorded as delivered;
+// with Rate, CPU and CPU by part.
+func Sustained(callers int, what string) string { return fmt.Sprintf("sustained-%d.%s", callers, what) }
+
+// Steady is 200 mails a second; latency is from the answer to the caller until the
+// sink has taken the mail; with P50, P99, CPU and CPU by part.
+func Steady(what string) string { return "steady." + what }
+
+// Memory is the most resident memory of a process, in MiB.
+func Memory(process string) string { return "memory." + process }
+
+// Backlog is a rate while so many mails wait already; what is accept or drain.
+func Backlog(waiting int, what string) string { return fmt.Sprintf("backlog-%d.%s", waiting, what) }
+
+// Critical is the latency of lane critical while so many mails of lane low wait; with
+// P50 and P99.
+func Critical(waiting int, what string) string { return fmt.Sprintf("critical-%d.%s", waiting, what) }
