@@ -3,6 +3,7 @@
 package result
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -70,7 +71,7 @@ func (r *Run) Values(system, measure string) map[int]float64 {
 
 // Spread is the spread of a system's measure over all rounds.
 func (r *Run) Spread(system, measure string) Spread {
-	return Of(slices.Collect(mapValues(r.Values(system, measure))))
+	return Of(slices.Collect(maps.Values(r.Values(system, measure))))
 }
 
 // Ratio is the spread of one system's measure divided by another's (which may be of
@@ -84,14 +85,4 @@ func (r *Run) Ratio(system, measure, other, otherMeasure string) Spread {
 		}
 	}
 	return Of(ratios)
-}
-
-func mapValues(m map[int]float64) func(func(float64) bool) {
-	return func(yield func(float64) bool) {
-		for _, v := range m {
-			if !yield(v) {
-				return
-			}
-		}
-	}
 }
