@@ -3,6 +3,7 @@ module github.com/postrider/postrider/bench
 go 1.26.0
 
 require (
+	github.com/google/go-cmp v0.7.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/postrider/postrider v0.0.0
 	github.com/rabbitmq/amqp091-go v1.16.0
