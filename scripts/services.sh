@@ -6,6 +6,12 @@
 #   services.sh clean         down, then remove data, ports and logs; those of named sets too
 #   services.sh rabbitmqctl   run rabbitmqctl against the private node
 #
+# What only the benchmark needs, and 'up' leaves alone:
+#
+#   services.sh redis-up         start Redis too; 'down' and 'clean' count it in
+#   services.sh redis-down       stop it
+#   services.sh postfix-install  install Postfix, without starting it
+#
 # Faults, where PART is postgres or rabbitmq; each returns when it has happened:
 #
 #   services.sh PART-kill     kill -9, as a power cut would
@@ -48,6 +54,10 @@ fi
 . "$LIB/faults.sh"
 # shellcheck source=scripts/services/mailhog.sh
 . "$LIB/mailhog.sh"
+# shellcheck source=scripts/services/redis.sh
+. "$LIB/redis.sh"
+# shellcheck source=scripts/services/postfix.sh
+. "$LIB/postfix.sh"
 # shellcheck source=scripts/services/env.sh
 . "$LIB/env.sh"
 
@@ -59,7 +69,20 @@ up() {
   write_env
 }
 
+# redis_too starts Redis beside the others, whose URLs are in the same file.
+redis_too() {
+  redis_up
+  write_env
+}
+
+# redis_away takes its URL out of the file again, where there is one.
+redis_away() {
+  redis_down
+  [[ ! -e $SERVICES/env ]] || write_env
+}
+
 down() {
+  redis_down
   mailhog_down
   rabbitmq_down
   postgres_down
@@ -67,7 +90,7 @@ down() {
 
 clean() {
   down
-  docker_remove postgres rabbitmq mailhog
+  docker_remove postgres rabbitmq mailhog redis
   rm -rf "$STATE" "$SERVICES"
   say "removed $SERVICES"
   [[ -n $NAME ]] || clean_named
@@ -90,7 +113,10 @@ command=${1:-up}
 [[ $# -eq 0 ]] || shift
 case $command in
   up | down | clean) open_state && lock_state && "$command" ;;
+  redis-up) open_state && lock_state && redis_too ;;
+  redis-down) open_state && lock_state && redis_away ;;
+  postfix-install) open_state && lock_state && postfix_install ;;
   rabbitmqctl) open_state && rabbitmq_ctl "$@" ;;
   postgres-* | rabbitmq-*) open_state && fault "${command%%-*}" "${command#*-}" ;;
-  *) die "unknown command '$command'; known: up, down, clean, rabbitmqctl, and $FAULTS of postgres and rabbitmq" ;;
+  *) die "unknown command '$command'; known: up, down, clean, rabbitmqctl, redis-up, redis-down, postfix-install, and $FAULTS of postgres and rabbitmq" ;;
 esac

@@ -33,6 +33,22 @@ env_lines() {
   echo "# or only one of the two when called with 'kill' or 'start'."
   export_line POSTRIDER_TEST_RABBITMQCTL "${POSTRIDER_TEST_RABBITMQCTL:-$SERVICES/rabbitmqctl}"
   export_line POSTRIDER_TEST_RABBITMQ_RESTART "${POSTRIDER_TEST_RABBITMQ_RESTART:-$SERVICES/rabbitmq-restart}"
+  redis_line
+}
+
+# redis_line: only where Redis runs, since only 'services.sh redis-up' starts it.
+redis_line() {
+  local redis
+  if given POSTRIDER_BENCH_REDIS_URL "$(redis_url)"; then
+    redis=$POSTRIDER_BENCH_REDIS_URL
+  elif redis_runs; then
+    redis=$(redis_url)
+  else
+    return 0
+  fi
+  echo
+  echo "# For the benchmark's peers."
+  export_line POSTRIDER_BENCH_REDIS_URL "$redis"
 }
 
 export_line() { printf "export %s='%s'\n" "$1" "${2//\'/\'\\\'\'}"; }
