@@ -2,17 +2,20 @@ package child
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/postrider/postrider/bench/job"
 )
 
 // Crew is the half of a job.System that works: it starts and stops the system's worker
-// process. Systems embed it. Its methods are called one at a time.
+// process. Systems embed it. Its methods are called one at a time, but for Accepting,
+// which is safe for concurrent use.
 type Crew struct {
-	name  string
-	where job.Where
-	proc  *process // nil while at rest
-	sum   int      // mails that processes before this one have delivered
+	name     string
+	where    job.Where
+	proc     *process // nil while at rest
+	sum      int      // mails that processes before this one have delivered
+	accepted atomic.Int64
 }
 
 // NewCrew is the crew of a system of that name.
@@ -45,6 +48,16 @@ func (c *Crew) Delivered(ctx context.Context) (int, error) {
 	}
 	count, err := c.proc.delivered(ctx)
 	return c.sum + count, err
+}
+
+// Accepting counts a mail that is about to be accepted, for CountOpen. One whose Accept
+// then fails stays open, since nobody knows what became of it.
+func (c *Crew) Accepting() { c.accepted.Add(1) }
+
+// CountOpen is the Open of systems that cannot be asked.
+func (c *Crew) CountOpen(ctx context.Context) (int, error) {
+	delivered, err := c.Delivered(ctx)
+	return int(c.accepted.Load()) - delivered, err
 }
 
 // Processes implements job.System.
