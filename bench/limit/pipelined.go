@@ -98,6 +98,8 @@ func (s session) exchange(text []byte, codes ...int) error {
 }
 
 func (s session) quit() error {
-	_ = s.exchange([]byte("QUIT\r\n"), 221) // the connection is closed however that goes
+	// A session that failed may answer nothing, and is closed however that goes.
+	_ = s.conn.SetDeadline(time.Now().Add(time.Second))
+	_ = s.exchange([]byte("QUIT\r\n"), 221)
 	return s.conn.Close()
 }
