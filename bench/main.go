@@ -1,34 +1,43 @@
 // Command bench measures Postrider beside the limits of the machine and beside peers
-// that do the same job. `make bench` runs it; -help lists what it takes.
+// that do the same job. `make bench` runs it; -help says what it takes and does.
 package main
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
 
+	"github.com/postrider/postrider/bench/peer"
+	"github.com/postrider/postrider/bench/peer/child"
 	"github.com/postrider/postrider/bench/sink"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil {
+	if err := start(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
-		stop()
-		os.Exit(1)
+		os.Exit(1) //nolint:forbidigo // this is main; nothing is deferred here
 	}
 }
 
-// run is the program. The benchmark starts itself again for what has to be a process
-// of its own.
-func run(ctx context.Context, args []string) error {
+// start leads to what the process is for: the benchmark starts itself again for what
+// has to be a process of its own.
+func start(args []string) error {
+	if len(args) > 0 && args[0] == child.Command {
+		return peer.Main(args[1:])
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
 	if len(args) > 0 && args[0] == "sink" {
 		return sink.Main(ctx, os.Stdout)
 	}
 	o, err := readOptions(args)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

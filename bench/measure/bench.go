@@ -19,7 +19,6 @@ type Bench struct {
 	Run     *result.Run
 	Sink    *sink.Process
 	Servers map[string]int // process ids of the servers that systems share, by name
-	Say     func(format string, args ...any)
 }
 
 // Session is one system in one round. Its phases are methods, called one at a time.
@@ -28,27 +27,26 @@ type Session struct {
 	system job.System
 	round  int
 	next   int              // number of the next mail
+	works  bool             // whether workers run
 	most   map[string]int64 // resident bytes seen, by process
 }
 
 // With prepares a system, calls do, and removes the system again.
 func (b *Bench) With(ctx context.Context, s job.System, round int, do func(context.Context, *Session) error) (err error) {
-	begun := time.Now()
 	defer func() {
 		if failed := s.Close(context.WithoutCancel(ctx)); err == nil && failed != nil {
-			err = fmt.Errorf("%s: close: %w", s.Name(), failed)
+			err = fmt.Errorf("close: %w", failed)
 		}
-		b.Say("%s, round %d: %.0f s", s.Name(), round, time.Since(begun).Seconds())
 	}()
 	if err := b.Sink.Reset(ctx); err != nil {
 		return err
 	}
 	if err := s.Prepare(ctx); err != nil {
-		return fmt.Errorf("%s: prepare: %w", s.Name(), err)
+		return fmt.Errorf("prepare: %w", err)
 	}
 	session := &Session{Bench: b, system: s, round: round, most: map[string]int64{}}
 	if err := do(ctx, session); err != nil {
-		return fmt.Errorf("%s: %w", s.Name(), err)
+		return err
 	}
 	session.noteMemory()
 	return session.accountFor(ctx)
@@ -62,7 +60,7 @@ func (s *Session) accountFor(ctx context.Context) error {
 		return err
 	}
 	if sum.Duplicates > 0 || sum.Strangers > 0 {
-		return fmt.Errorf("%s: of %d mails %d came twice, and %d that nobody had sent", s.system.Name(), s.next, sum.Duplicates, sum.Strangers)
+		return fmt.Errorf("of %d mails %d came twice, and %d that nobody had sent", s.next, sum.Duplicates, sum.Strangers)
 	}
 	return nil
 }

@@ -2,6 +2,8 @@ package measure
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -82,11 +84,29 @@ func Quantiles(took []time.Duration) (p50, p99 float64) {
 	return ms(took[len(took)/2]), ms(took[len(took)*99/100])
 }
 
-// Work starts the workers.
-func (s *Session) Work(ctx context.Context) error { return s.system.Work(ctx) }
+// HandIn has so many callers hand in mails, and measures nothing.
+func (s *Session) HandIn(ctx context.Context, callers, mails int) error {
+	_, err := s.call(ctx, callers, mails)
+	return err
+}
 
-// Rest stops the workers.
-func (s *Session) Rest(ctx context.Context) error { return s.system.Rest(ctx) }
+// Work starts the workers, unless they run already.
+func (s *Session) Work(ctx context.Context) error {
+	if s.works {
+		return nil
+	}
+	s.works = true
+	return s.system.Work(ctx)
+}
+
+// Rest stops the workers, if they run.
+func (s *Session) Rest(ctx context.Context) error {
+	if !s.works {
+		return nil
+	}
+	s.works = false
+	return s.system.Rest(ctx)
+}
 
 // Drain starts the workers and measures the sending of what waits, from when they are
 // ready: how long a process takes to start is not the question. Name gives the
@@ -111,6 +131,11 @@ func (s *Session) Drain(ctx context.Context, name func(string) string) error {
 		return err
 	}
 	mails := last.Count - first.count
+	if mails == 0 {
+		s.Run.Missing = append(s.Run.Missing, fmt.Sprintf("%s of %s, round %d: all mails were gone before the workers were known to be ready",
+			name(result.Rate), s.system.Name(), s.round))
+		return nil
+	}
 	s.note(name(result.Rate), float64(mails)/last.Last.Sub(first.at).Seconds())
 	s.noteCPU(name, after.Since(before), mails)
 	return nil
@@ -132,9 +157,12 @@ func (s *Session) look(ctx context.Context) (moment, Usage, error) {
 	return m, used, err
 }
 
-// Sustained measures both at once, with the workers running already: from the first
-// call until the last mail is recorded as delivered.
+// Sustained measures both at once: from the first call, with the workers ready, until
+// the last mail is recorded as delivered.
 func (s *Session) Sustained(ctx context.Context, callers, mails int) error {
+	if err := s.Work(ctx); err != nil {
+		return err
+	}
 	name := func(what string) string { return result.Sustained(callers, what) }
 	before, err := s.usage()
 	if err != nil {
@@ -162,6 +190,9 @@ func (s *Session) Sustained(ctx context.Context, callers, mails int) error {
 // Steady measures mails at a rate that leaves the machine idle in between: when each
 // reaches the sink after its caller was answered, and what it costs.
 func (s *Session) Steady(ctx context.Context, perSecond int, length time.Duration) error {
+	if err := s.Work(ctx); err != nil {
+		return err
+	}
 	before, err := s.usage()
 	if err != nil {
 		return err
@@ -192,7 +223,11 @@ func (s *Session) paced(ctx context.Context, lane string, perSecond int, length 
 	tick := time.NewTicker(time.Second / time.Duration(perSecond))
 	defer tick.Stop()
 	for i := range mails {
-		<-tick.C
+		select {
+		case <-tick.C:
+		case <-calling.Done():
+			return nil, errors.Join(group.Wait(), ctx.Err())
+		}
 		group.Go(func() error {
 			err := s.system.Accept(calling, job.Mail{N: first + i, Lane: lane})
 			answered[i] = time.Now()

@@ -9,19 +9,44 @@ import (
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/postrider/postrider/test/rig"
 )
 
-// Servers finds the process ids of Postgres and RabbitMQ, which must run on this
-// machine: otherwise nobody can tell what they use of it.
-func Servers(ctx context.Context, s *rig.Services) (map[string]int, error) {
+// Servers finds the process ids of Postgres, RabbitMQ and, unless its URL is "", of
+// Redis. They must run on this machine: otherwise nobody can tell what they use of it.
+func Servers(ctx context.Context, s *rig.Services, redisURL string) (map[string]int, error) {
 	postgres, err1 := postmaster(ctx, s.Database)
 	rabbitmq, err2 := broker(ctx, s.Management)
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
-	return map[string]int{"postgres": postgres, "rabbitmq": rabbitmq}, nil
+	all := map[string]int{"postgres": postgres, "rabbitmq": rabbitmq}
+	if redisURL == "" {
+		return all, nil
+	}
+	var err error
+	all["redis"], err = redisServer(ctx, redisURL)
+	return all, err
+}
+
+func redisServer(ctx context.Context, url string) (int, error) {
+	options, err := redis.ParseURL(url)
+	if err != nil {
+		return 0, fmt.Errorf("find Redis: %w", err)
+	}
+	client := redis.NewClient(options)
+	defer client.Close()
+	info, err := client.InfoMap(ctx, "server").Result()
+	if err != nil {
+		return 0, fmt.Errorf("find Redis: %w", err)
+	}
+	pid, err := strconv.Atoi(info["Server"]["process_id"])
+	if err != nil {
+		return 0, fmt.Errorf("find Redis: %w", err)
+	}
+	return pid, nil
 }
 
 // postmaster is the parent of the process that serves a connection.

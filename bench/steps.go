@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/postrider/postrider/bench/limit"
+	"github.com/postrider/postrider/bench/measure"
+	"github.com/postrider/postrider/bench/result"
+)
+
+// step is a part of a run that can fail by itself.
+type step struct {
+	what    string        // for progress and for what is missing
+	expects time.Duration // on two cores; only for what is said to be left
+	do      func(context.Context) error
+	apart   bool // what was measured before a failure counts all the same
+}
+
+// steps are all of a run, in their order.
+func (g *ground) steps(o options) []step {
+	var all []step
+	for round := 1; round <= o.rounds; round++ {
+		if o.limits > 0 {
+			all = append(all, g.limits(o, round))
+		}
+		for _, name := range rotated(o.chosen(), round) {
+			all = append(all, g.phases(o, name, round))
+		}
+	}
+	return all
+}
+
+// chosen are the systems that a run measures.
+func (o options) chosen() []string {
+	if o.systems != nil {
+		return o.systems
+	}
+	return planNamed(o.plan).systems
+}
+
+// limits are measured outside of any session: what they send would be strangers there.
+func (g *ground) limits(o options, round int) step {
+	parts := limit.Parts{Where: g.where, For: o.limits}
+	return step{
+		what: fmt.Sprintf("limits of the machine, round %d", round), expects: 11 * o.limits, apart: true,
+		do: func(ctx context.Context) error { return parts.Measure(ctx, g.bench.Run, round) },
+	}
+}
+
+func (g *ground) phases(o options, name string, round int) step {
+	return step{
+		what: fmt.Sprintf("%s, round %d", name, round), expects: 35*time.Second + o.steady,
+		do: func(ctx context.Context) error {
+			return g.with(ctx, name, round, func(ctx context.Context, m *measure.Session) error { return o.measure(ctx, m) })
+		},
+	}
+}
+
+// with is measure.Bench.With of a system that is made for it, so that each round begins
+// with one that knows nothing.
+func (g *ground) with(ctx context.Context, name string, round int, do func(context.Context, *measure.Session) error) error {
+	s, err := g.system(name)
+	if err != nil {
+		return err
+	}
+	return g.bench.With(ctx, s, round, do)
+}
+
+// measure is what one system goes through in one round.
+func (o options) measure(ctx context.Context, m *measure.Session) error {
+	phases := []struct {
+		phase string
+		do    func() error
+	}{
+		{phaseAccept, func() error { return m.Accept(ctx, 8, o.mails) }},
+		{phaseAccept, func() error { return m.Accept(ctx, 64, o.mails) }},
+		{phaseDrain, func() error { return o.drain(ctx, m) }},
+		{phaseSustained, func() error { return m.Sustained(ctx, 8, o.mails) }},
+		{phaseSustained, func() error { return m.Sustained(ctx, 64, o.mails) }},
+		{phaseSteady, func() error { return m.Steady(ctx, 200, o.steady) }},
+	}
+	for _, p := range phases {
+		if !o.wants(p.phase) {
+			continue
+		}
+		if err := p.do(); err != nil {
+			return fmt.Errorf("%s: %w", p.phase, err)
+		}
+	}
+	return m.Rest(ctx)
+}
+
+// drain sends what the phase of accepting has left, or as much.
+func (o options) drain(ctx context.Context, m *measure.Session) error {
+	if !o.wants(phaseAccept) {
+		if err := m.HandIn(ctx, 64, 2*o.mails); err != nil {
+			return err
+		}
+	}
+	return m.Drain(ctx, result.Drain)
+}
+
+func (o options) wants(phase string) bool {
+	return len(o.phases) == 0 || slices.Contains(o.phases, phase)
+}
