@@ -1,9 +1,7 @@
 package relay
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -27,7 +25,7 @@ type Config struct {
 // time and more than once.
 type Relay struct {
 	cfg   Config
-	lanes map[message.Lane]chan struct{}
+	lanes map[message.Lane]*lane
 	ctx   context.Context
 	stop  context.CancelFunc
 	tasks sync.WaitGroup
@@ -47,9 +45,9 @@ func New(cfg Config) *Relay {
 	if cfg.Poll == 0 {
 		cfg.Poll = time.Second
 	}
-	r := &Relay{cfg: cfg, lanes: map[message.Lane]chan struct{}{}}
-	for _, lane := range message.Lanes() {
-		r.lanes[lane] = make(chan struct{}, 1)
+	r := &Relay{cfg: cfg, lanes: map[message.Lane]*lane{}}
+	for _, name := range message.Lanes() {
+		r.lanes[name] = &lane{Relay: r, name: name, woken: make(chan struct{}, 1), window: newWindow(cfg.Window, cfg.Batch)}
 	}
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	return r
@@ -57,8 +55,8 @@ func New(cfg Config) *Relay {
 
 // Start begins to relay and returns at once.
 func (r *Relay) Start() {
-	for lane := range r.lanes {
-		r.tasks.Go(func() { r.run(lane) })
+	for _, l := range r.lanes {
+		r.tasks.Go(l.run)
 	}
 	r.tasks.Go(r.listen)
 }
@@ -77,11 +75,11 @@ func (r *Relay) Stop(ctx context.Context) error {
 	}
 }
 
-// Wake says that a row of the lane became due. It never blocks.
+// Wake says that a row of the lane became due. It never blocks. A lane that is
+// not known, of another version, is nobody's.
 func (r *Relay) Wake(lane message.Lane) {
-	select {
-	case r.lanes[lane] <- struct{}{}:
-	default:
+	if l := r.lanes[lane]; l != nil {
+		l.wake()
 	}
 }
 
@@ -98,82 +96,4 @@ func (r *Relay) listen() {
 			r.Wake(lane)
 		}
 	}
-}
-
-// round is what one transaction came to.
-type round struct {
-	taken, confirmed, limit int
-	err                     error
-	refused                 error // why the first copy that was not confirmed was not
-}
-
-func (o round) full() bool    { return o.limit > 0 && o.taken == o.limit }
-func (o round) trouble() bool { return o.err != nil || o.confirmed < o.taken }
-
-// crowded: the queue has less room than Ready lets hope for. That is its window
-// being full, not a fault.
-func (o round) crowded() bool { return o.err == nil && errors.Is(o.refused, message.ErrQueueFull) }
-
-// run relays one lane: at once while there is more, when woken, and otherwise
-// by a poll that nothing depends on but lost wake-ups and scheduled mail.
-func (r *Relay) run(lane message.Lane) {
-	backoff := pause.Backoff{First: 100 * time.Millisecond, Most: 5 * time.Second, Random: r.cfg.Random}
-	var last round
-	for r.ctx.Err() == nil {
-		last = r.once(lane, last.full())
-		switch {
-		case last.limit == 0 || last.crowded(): // the broker's window is full
-			_ = r.cfg.Random.Jittered(r.ctx, r.cfg.Poll/10)
-			last = round{limit: r.cfg.Batch, taken: r.cfg.Batch, confirmed: r.cfg.Batch}
-		case last.trouble():
-			r.complain(lane, last)
-			_ = backoff.Wait(r.ctx)
-		case last.full():
-			backoff.Reset()
-		default:
-			backoff.Reset()
-			r.idle(lane)
-		}
-	}
-}
-
-// once relays one batch. It looks at the window only when there may be more
-// than a batch waiting: an idle lane need not ask the broker anything.
-func (r *Relay) once(lane message.Lane, backlog bool) round {
-	o := round{limit: r.cfg.Batch}
-	if backlog {
-		ready, err := r.cfg.Queue.Ready(r.ctx, lane)
-		if err != nil {
-			o.err = err
-			return o
-		}
-		if o.limit = min(o.limit, r.cfg.Window-ready); o.limit <= 0 {
-			return round{}
-		}
-	}
-	o.taken, o.confirmed, o.err = r.cfg.Store.Dispatch(r.ctx, lane, o.limit, func(ctx context.Context, refs []message.Ref) []error {
-		errs := r.cfg.Queue.Publish(ctx, lane, refs)
-		o.refused = cmp.Or(errs...)
-		return errs
-	})
-	return o
-}
-
-func (r *Relay) idle(lane message.Lane) {
-	timer := time.NewTimer(r.cfg.Random.Jitter(r.cfg.Poll))
-	defer timer.Stop()
-	select {
-	case <-r.lanes[lane]:
-	case <-timer.C:
-	case <-r.ctx.Done():
-	}
-}
-
-func (r *Relay) complain(lane message.Lane, o round) {
-	if errors.Is(o.err, context.Canceled) {
-		return
-	}
-	r.cfg.Logger.Warn("not all was published; the rows stay and are tried again",
-		"lane", lane, "taken", o.taken, "confirmed", o.confirmed, "error", cmp.Or(o.err, o.refused),
-		"remedy", "/readyz names the part at fault and what to do; nothing needs a restart")
 }

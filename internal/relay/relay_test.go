@@ -22,6 +22,7 @@ type outbox struct {
 	down     bool
 	asked    int // dispatches
 	attempts int // dispatches that found something
+	looks    int // at what waits with the broker
 }
 
 func (o *outbox) Dispatch(ctx context.Context, lane message.Lane, limit int, publish Publish) (taken, confirmed int, err error) {
@@ -81,6 +82,7 @@ func (f full) Publish(_ context.Context, _ message.Lane, refs []message.Ref) []e
 func (o *outbox) Ready(context.Context, message.Lane) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.looks++
 	return o.copies, nil
 }
 

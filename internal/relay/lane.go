@@ -1,0 +1,123 @@
+package relay
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/postrider/postrider/internal/message"
+	"github.com/postrider/postrider/internal/pause"
+)
+
+// shutFor is the part of a poll after which a full queue is looked at again. A
+// thousand copies must not be sent meanwhile.
+const shutFor = 20
+
+// lane is the loop of one lane. Only run uses its fields, but for woken.
+type lane struct {
+	*Relay
+	name   message.Lane
+	woken  chan struct{} // holds the wake-up that no look has answered yet
+	window *window
+}
+
+// round is what one transaction came to.
+type round struct {
+	taken, confirmed, limit int
+	shut                    bool // the broker's window is full, nothing was taken
+	err                     error
+	refused                 error // why the first copy that was not confirmed was not
+}
+
+func (o round) full() bool    { return o.taken > 0 && o.taken == o.limit }
+func (o round) trouble() bool { return o.err != nil || o.confirmed < o.taken }
+
+// crowded: the queue has less room than Ready lets hope for. That is its window
+// being full, not a fault.
+func (o round) crowded() bool { return o.err == nil && errors.Is(o.refused, message.ErrQueueFull) }
+
+// run relays the lane: at once while there is more, when woken, and otherwise
+// by a poll that nothing depends on but lost wake-ups and scheduled mail.
+func (l *lane) run() {
+	backoff := pause.Backoff{First: 100 * time.Millisecond, Most: 5 * time.Second, Random: l.cfg.Random}
+	for l.ctx.Err() == nil {
+		o := l.once()
+		switch {
+		case o.shut || o.crowded():
+			_ = l.cfg.Random.Jittered(l.ctx, l.cfg.Poll/shutFor) // ends early with ctx, which ends the loop
+		case o.trouble():
+			l.complain(o)
+			_ = backoff.Wait(l.ctx)
+		case o.full():
+			backoff.Reset()
+		default:
+			backoff.Reset()
+			l.idle()
+		}
+	}
+}
+
+// once relays one batch, if the broker has room for it.
+func (l *lane) once() round {
+	l.answer()
+	if shut, err := l.look(); shut || err != nil {
+		return round{shut: shut, err: err}
+	}
+	o := round{limit: l.window.room()}
+	o.taken, o.confirmed, o.err = l.cfg.Store.Dispatch(l.ctx, l.name, o.limit, func(ctx context.Context, refs []message.Ref) []error {
+		l.window.give(len(refs))
+		errs := l.cfg.Queue.Publish(ctx, l.name, refs)
+		o.refused = cmp.Or(errs...)
+		return errs
+	})
+	return o
+}
+
+func (l *lane) wake() {
+	select {
+	case l.woken <- struct{}{}:
+	default:
+	}
+}
+
+// answer takes the wake-ups so far: what they were about is seen by the look
+// that begins now.
+func (l *lane) answer() {
+	select {
+	case <-l.woken:
+	default:
+	}
+}
+
+// look asks the broker for room when there may be none left.
+func (l *lane) look() (shut bool, err error) {
+	if l.window.room() > 0 {
+		return false, nil
+	}
+	ready, err := l.cfg.Queue.Ready(l.ctx, l.name)
+	if err != nil {
+		l.window.forget()
+		return false, err
+	}
+	return l.window.saw(ready), nil
+}
+
+func (l *lane) idle() {
+	timer := time.NewTimer(l.cfg.Random.Jitter(l.cfg.Poll))
+	defer timer.Stop()
+	select {
+	case <-l.woken:
+	case <-timer.C:
+	case <-l.ctx.Done():
+	}
+}
+
+func (l *lane) complain(o round) {
+	if errors.Is(o.err, context.Canceled) {
+		return
+	}
+	l.cfg.Logger.Warn("not all was published; the rows stay and are tried again",
+		"lane", l.name, "taken", o.taken, "confirmed", o.confirmed, "error", cmp.Or(o.err, o.refused),
+		"remedy", "/readyz names the part at fault and what to do; nothing needs a restart")
+}
