@@ -10,6 +10,7 @@ import (
 	"github.com/postrider/postrider/bench/peer/amqp"
 	"github.com/postrider/postrider/bench/peer/asynq"
 	"github.com/postrider/postrider/bench/peer/child"
+	"github.com/postrider/postrider/bench/peer/postfix"
 	"github.com/postrider/postrider/bench/peer/river"
 	"github.com/postrider/postrider/bench/peer/watermill"
 )
@@ -26,7 +27,7 @@ func table() []peer {
 	return []peer{
 		{"river", riverNote,
 			func(name string, w job.Where) job.System { return river.New(name, w) }, river.Tuned},
-		{"river-default", riverNote + " Settings are those of the documentation: River fetches every 100 ms at most, 100 workers, a connection to the SMTP server for each mail.",
+		{"river-default", riverDefaultNote,
 			func(name string, w job.Where) job.System { return river.New(name, w) }, river.Default},
 		{"amqp091", amqpNote,
 			func(name string, w job.Where) job.System { return amqp.New(name, w) }, amqp.Work},
@@ -34,8 +35,10 @@ func table() []peer {
 			func(name string, w job.Where) job.System { return watermill.New(name, w) }, watermill.Work},
 		{"asynq", asynqNote,
 			func(name string, w job.Where) job.System { return asynq.New(name, asynq.Always, w) }, asynq.Work},
-		{"asynq-everysec", asynqNote + " Redis brings its log to the disk once a second, which is its default: a crash loses up to a second of accepted mails.",
+		{"asynq-everysec", asynqEverySecondNote,
 			func(name string, w job.Where) job.System { return asynq.New(name, asynq.EverySecond, w) }, asynq.Work},
+		{"postfix", postfixNote,
+			func(name string, w job.Where) job.System { return postfix.New(name, w) }, nil},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"testing"
 	"time"
 
@@ -36,6 +37,7 @@ const (
 func TestEveryPeerDeliversEachMailOnce(t *testing.T) {
 	for _, name := range peer.Names() {
 		t.Run(name, func(t *testing.T) {
+			skipWherePostfixCannotRun(t, name)
 			sink := smtptest.New(t, smtptest.Script{Forget: true})
 			s := prepared(t, name, sink.Addr())
 			accept(t, s, 0)
@@ -51,6 +53,12 @@ func TestEveryPeerDeliversEachMailOnce(t *testing.T) {
 				wantEachOnce(t, sink, (round+1)*mails)
 			}
 		})
+	}
+}
+
+func skipWherePostfixCannotRun(t *testing.T, name string) {
+	if _, err := exec.LookPath("postfix"); name == "postfix" && (err != nil || os.Geteuid() != 0) {
+		t.Skip("Postfix needs root, and to be installed; 'scripts/services.sh postfix-install' does that")
 	}
 }
 
