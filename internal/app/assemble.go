@@ -86,7 +86,7 @@ func (a *assembly) openStore(ctx context.Context) error {
 	}
 	c := store.Config{URL: dsn, Worker: a.process, MaxConns: a.database.Conns, Logger: a.log}
 	if a.sending != nil {
-		c.Lease = a.sending.Lease
+		c.Lease, c.Marking = a.sending.Lease, message.Marking(a.sending.Mark)
 	}
 	s, err := store.Open(ctx, c)
 	if err != nil {

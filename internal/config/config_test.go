@@ -103,7 +103,7 @@ func TestUnprefixedNamesAreNotRead(t *testing.T) {
 func TestValuesAreRead(t *testing.T) {
 	environ(t, complete(map[string]string{
 		"CONSUMERS": "low:1, critical:2", "SMTP_URL": "smtp://us%40er:p%2Fw@mail:2525?tls=implicit",
-		"HELLO_NAME": "mx.example.com", "LOG_LEVEL": "debug", "QUEUE_TYPE": "classic",
+		"HELLO_NAME": "mx.example.com", "LOG_LEVEL": "debug", "QUEUE_TYPE": "classic", "MARK": "hold",
 	}))
 	var c Consumer
 	if err := Load(&c); err != nil {
@@ -115,7 +115,7 @@ func TestValuesAreRead(t *testing.T) {
 	if s := c.SMTP.URL; s.User != "us@er" || s.Password.Reveal() != "p/w" || s.Address() != "mail:2525" || s.TLS != TLSImplicit {
 		t.Errorf("%+v", s)
 	}
-	if c.HelloName != "mx.example.com" || c.Log.Minimum().String() != "DEBUG" || c.Queue.Type != "classic" || c.Consumers.Total() != 3 {
+	if c.HelloName != "mx.example.com" || c.Log.Minimum().String() != "DEBUG" || c.Queue.Type != "classic" || c.Mark != "hold" || c.Consumers.Total() != 3 {
 		t.Errorf("%+v", c)
 	}
 	if got := c.RabbitMQ.URL.All(); len(got) != 2 || got[1] != "amqps://guest:pw@mq2/" {
@@ -202,6 +202,7 @@ func faultCases() map[string]struct{ program, name, value, problem, remedy strin
 		"sweep slower than lease":  {"serve", "SWEEP_INTERVAL", "30s", "longer than POSTRIDER_LEASE", "shorter"},
 		"connections":              {"producer", "DATABASE_CONNS", "many", "whole number", "such as 16"},
 		"too many connections":     {"producer", "DATABASE_CONNS", "5000", "is 5000", "from 4 to 500"},
+		"no such marking":          {"consumer", "MARK", "never", `"never"`, "always, hold"},
 		"hello":                    {"consumer", "HELLO_NAME", "no name", "host name", "mail.example.com"},
 		"log level":                {"consumer", "LOG_LEVEL", "trace", `"trace"`, "debug, info"},
 		"migrate":                  {"serve", "MIGRATE", "yes", `"yes"`, "auto, off"},
@@ -326,6 +327,7 @@ POSTRIDER_HELLO_NAME=  # not set
 POSTRIDER_LEASE=30s  # environment
 POSTRIDER_LOG_FORMAT=auto  # default
 POSTRIDER_LOG_LEVEL=info  # default
+POSTRIDER_MARK=always  # default
 POSTRIDER_METRICS_LISTEN=:9091  # default
 POSTRIDER_QUEUE_TYPE=quorum  # default
 POSTRIDER_RABBITMQ_PREFIX=postrider  # default
@@ -385,7 +387,7 @@ func TestNames(t *testing.T) {
 	for _, want := range []string{
 		"LISTEN", "METRICS_LISTEN", "DATABASE_URL", "DATABASE_URL_FILE", "DATABASE_CONNS", "RABBITMQ_URL", "RABBITMQ_URL_FILE", "RABBITMQ_PREFIX",
 		"QUEUE_TYPE", "SMTP_URL", "SMTP_URL_FILE", "API_KEYS", "API_KEYS_FILE", "CONSUMERS", "LEASE", "SEND_TIMEOUT", "REPLY_TIMEOUT",
-		"SHUTDOWN_GRACE", "RETRY_WINDOW", "SWEEP_INTERVAL", "HELLO_NAME", "INBOX_LISTEN", "INBOX_SMTP_LISTEN", "LOG_FORMAT", "LOG_LEVEL",
+		"SHUTDOWN_GRACE", "RETRY_WINDOW", "MARK", "SWEEP_INTERVAL", "HELLO_NAME", "INBOX_LISTEN", "INBOX_SMTP_LISTEN", "LOG_FORMAT", "LOG_LEVEL",
 		"MIGRATE", "URL", "API_KEY", "API_KEY_FILE",
 	} {
 		if !strings.Contains(" "+names+" ", " POSTRIDER_"+want+" ") {

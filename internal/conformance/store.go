@@ -46,14 +46,23 @@ type StoreFixture struct {
 	Open func(t *testing.T, process message.Process, clock *Clock) StorePorts
 	// Shared: several processes may use the database at once.
 	Shared bool
+
+	marking message.Marking
 }
 
-// Store holds a store to the protocol. Every case gets a fixture of its own.
-func Store(t *testing.T, fixture func(t *testing.T) StoreFixture) {
-	for _, c := range storeCases() {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			c.run(newStoreBench(t, fixture(t)))
+// Store holds a store to the protocol, under each marking. Every case gets a
+// fixture of its own.
+func Store(t *testing.T, fixture func(t *testing.T, m message.Marking) StoreFixture) {
+	for _, m := range []message.Marking{message.MarkAlways, message.MarkHold} {
+		t.Run("mark "+string(m), func(t *testing.T) {
+			for _, c := range storeCases() {
+				t.Run(c.name, func(t *testing.T) {
+					t.Parallel()
+					f := fixture(t, m)
+					f.marking = m
+					c.run(newStoreBench(t, f))
+				})
+			}
 		})
 	}
 }
@@ -66,7 +75,7 @@ type storeCase struct {
 func storeCases() []storeCase {
 	var all []storeCase
 	for _, cases := range [][]storeCase{
-		acceptCases(), relayCases(), claimCases(), recordCases(), sweepCases(), steerCases(), readCases(), modelCases(), crowdCases(),
+		acceptCases(), relayCases(), claimCases(), markCases(), recordCases(), sweepCases(), steerCases(), readCases(), modelCases(), crowdCases(),
 	} {
 		all = append(all, cases...)
 	}

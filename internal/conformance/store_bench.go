@@ -92,6 +92,13 @@ func draft(recipients int, change ...func(*message.Submission)) message.Submissi
 
 func onHold(s *message.Submission) { s.Message.OnUnknown = message.Hold }
 
+// markedLater is for mail whose claim must not be its mark.
+func (b *storeBench) markedLater(s *message.Submission) {
+	if b.fixture.marking == message.MarkHold {
+		s.Message.OnUnknown = message.Hold
+	}
+}
+
 func keyed(key string, hash byte) func(*message.Submission) {
 	return func(s *message.Submission) { s.IdempotencyKey, s.Hash = key, [32]byte{hash} }
 }

@@ -104,7 +104,7 @@ func caseLiveClaim(b *storeBench) {
 }
 
 func caseTakeOver(b *storeBench) {
-	ref := b.posted()
+	ref := b.posted(b.markedLater)
 	first := b.claim(ref)
 	again := message.Bid{Ref: ref, Redelivered: true}
 	second := b.bid(again)[0]
@@ -127,7 +127,7 @@ func caseMarkedClaim(b *storeBench) {
 }
 
 func caseLeaseOver(b *storeBench) {
-	ref := b.posted()
+	ref := b.posted(b.markedLater)
 	b.claim(ref)
 	b.bid(message.Bid{Ref: ref, Redelivered: true})
 	b.clock.Advance(StoreLease + time.Second)
@@ -137,7 +137,7 @@ func caseLeaseOver(b *storeBench) {
 
 func caseExpiredAtClaim(b *storeBench) {
 	queued := b.posted(b.expiring(time.Minute))
-	holding := b.posted(b.expiring(time.Minute))
+	holding := b.posted(b.expiring(time.Minute), b.markedLater)
 	b.claim(holding)
 	live := b.posted()
 	b.clock.Advance(2 * time.Minute)
@@ -204,7 +204,7 @@ func caseManyBids(b *storeBench) {
 }
 
 func caseRenew(b *storeBench) {
-	h, gone := b.claimed(), b.claimed()
+	h, gone := b.claimed(), b.claimed(b.markedLater)
 	_, err := b.store.Cancel(b.Context(), message.DefaultTenant, gone.MessageID)
 	b.check(err)
 	b.clock.Advance(StoreLease - time.Second)
@@ -217,7 +217,7 @@ func caseRenew(b *storeBench) {
 }
 
 func caseMarkRefused(b *storeBench) {
-	canceled := b.claimed()
+	canceled := b.claimed(b.markedLater)
 	_, err := b.store.Cancel(b.Context(), message.DefaultTenant, canceled.MessageID)
 	b.check(err)
 	equal(b, "after cancel", b.mark(canceled), false)

@@ -196,10 +196,11 @@ func (m *model) claimBoth(now time.Time) (message.Delivery, bool) {
 	m.check(err)
 	got := claims[0]
 	row := m.row(m.d.Key)
-	next, want := m.d.ClaimFor(bid, row.WorkerID, now, StoreLease)
+	next, want := m.d.ClaimFor(bid, message.Claimant{Worker: row.WorkerID, Lease: StoreLease, Marking: m.fixture.marking}, now)
 	m.answer(fmt.Sprintf("claim %v for %v", got.State, want), got.State == want, true)
 	if want == message.ClaimTaken {
 		m.answer("claim number", got.Work.Held == message.Held{Key: m.d.Key, Claim: next.Claim}, true)
+		m.answer("marked", got.Work.Marked, next.Phase == message.PhaseData)
 		m.held = append(m.held, got.Work.Held)
 	}
 	return next, want != message.ClaimNothing
@@ -218,6 +219,7 @@ func (m *model) recordBoth(now time.Time) (message.Delivery, bool) {
 	o.Attempt.RemoteID = "id"
 	o.After = time.Duration(rapid.SampledFrom([]int{0, 10, 30}).Draw(m.t, "after")) * time.Second
 	o.Exhausted = rapid.IntRange(0, 5).Draw(m.t, "exhausted") == 0
+	o.NoDot = o.Kind == message.OutcomeReleased && rapid.Bool().Draw(m.t, "no dot")
 	m.check(errors.Join(m.store.Record(m.Context(), []message.Outcome{o})...))
 	return m.d.Record(o, now)
 }

@@ -73,7 +73,7 @@ func (b *storeBench) attempt(h message.Held) message.Attempt {
 }
 
 func caseRetry(b *storeBench) {
-	ref := b.posted()
+	ref := b.posted(b.markedLater)
 	b.claim(ref)
 	h := b.bid(message.Bid{Ref: ref, Redelivered: true})[0].Work.Held
 	equal(b, "mark", b.mark(h), true)
@@ -92,7 +92,7 @@ func caseRetry(b *storeBench) {
 }
 
 func caseFenced(b *storeBench) {
-	ref := b.posted()
+	ref := b.posted(b.markedLater)
 	first := b.claim(ref)
 	second := b.bid(message.Bid{Ref: ref, Redelivered: true})[0].Work.Held
 	for _, kind := range []message.OutcomeKind{
@@ -157,7 +157,7 @@ func caseUnknownHold(b *storeBench) {
 }
 
 func caseRelease(b *storeBench) {
-	h := b.claimed()
+	h := b.claimed(b.markedLater)
 	b.record(outcome(h, message.OutcomeReleased, after(time.Second*5)))
 	d := b.status(h.Key, message.StatusQueued)
 	equal(b, "attempts", d.Attempts+d.Interrupted+len(b.view(h.Key).Attempts), 0)

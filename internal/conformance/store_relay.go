@@ -225,7 +225,7 @@ func caseWait(b *storeBench) {
 		}
 	})
 	for {
-		worker.record(outcome(h, message.OutcomeReleased))
+		worker.record(outcome(h, message.OutcomeReleased, noDot))
 		select {
 		case err := <-heard:
 			b.check(err)

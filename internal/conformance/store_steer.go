@@ -20,7 +20,7 @@ func steerCases() []storeCase {
 }
 
 func caseCancel(b *storeBench) {
-	s := draft(5)
+	s := draft(5, b.markedLater)
 	b.check(b.store.Accept(b.Context(), []message.Submission{s})[0].Err)
 	refs := b.publish()
 	b.claim(refs[1])

@@ -51,7 +51,7 @@ func caseSweepLive(b *storeBench) {
 }
 
 func caseSweepClaimed(b *storeBench) {
-	h := b.claimed()
+	h := b.claimed(b.markedLater)
 	b.clock.Advance(StoreLease + time.Second)
 	equal(b, "swept", b.sweepLeases(), message.Swept{Requeued: 1})
 	d := b.status(h.Key, message.StatusQueued)
@@ -69,7 +69,7 @@ func caseSweepClaimed(b *storeBench) {
 // caseSweepFuture: workers died while the database's clock was a day ahead. Had
 // their leases to run out first, their mails would wait for that day.
 func caseSweepFuture(b *storeBench) {
-	claimed, marked := b.claimed(), b.marked(onHold)
+	claimed, marked := b.claimed(b.markedLater), b.marked(onHold)
 	b.clock.Advance(-2 * time.Minute) // the lease of a living worker, until it renews
 	equal(b, "swept after a small step", b.sweepLeases(), message.Swept{})
 	b.clock.Advance(-24 * time.Hour)
@@ -102,7 +102,7 @@ func caseSweepAsOf(b *storeBench) {
 }
 
 func caseSweepPoison(b *storeBench) {
-	ref := b.posted()
+	ref := b.posted(b.markedLater)
 	for n := 1; n <= message.MaxInterrupted; n++ {
 		b.claim(ref)
 		b.clock.Advance(StoreLease + time.Second)
@@ -261,7 +261,7 @@ func caseRepair(b *storeBench) {
 }
 
 func caseRepairSoleOwner(b *storeBench) {
-	held, marked, kept := b.claimed(), b.marked(), b.marked(onHold)
+	held, marked, kept := b.claimed(b.markedLater), b.marked(), b.marked(onHold)
 	n, err := b.store.RepairAll(b.Context(), true)
 	b.check(err)
 	equal(b, "repaired", n, 3)

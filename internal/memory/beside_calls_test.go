@@ -343,6 +343,7 @@ func (p *pair) outcome(h message.Held) message.Outcome {
 	o.Reason = one(p, []message.Reason{"", message.ReasonPolicy}, "reason")
 	o.After = time.Duration(p.pick(3, "after")) * part
 	o.Exhausted = p.maybe(6, "exhausted")
+	o.NoDot = o.Kind == message.OutcomeReleased && p.maybe(2, "no dot")
 	o.Attempt = message.Attempt{RelayHost: "mx.example.com", Code: 250, Enhanced: "2.0.0", Detail: "ok \x00\xff", RemoteID: "4ABC\x00"}
 	if p.pick(2, "timed") == 1 {
 		o.Attempt.StartedAt, o.Attempt.FinishedAt = p.clock.Now().Add(-grid), p.clock.Now()

@@ -80,8 +80,10 @@ func newTables(t *testing.T, driver, url, direct string, processes int) *tables 
 	return &tables{url: url, processes: processes, db: db}
 }
 
-func (s *tables) open(t *testing.T, who message.Process, clock *conformance.Clock) conformance.StorePorts {
-	opened, err := store.Open(t.Context(), store.Config{URL: s.url, Worker: who, Lease: lease, MaxConns: 4, ClockOffset: clock.Offset})
+func (s *tables) open(t *testing.T, who message.Process, m message.Marking, clock *conformance.Clock) conformance.StorePorts {
+	opened, err := store.Open(t.Context(), store.Config{
+		URL: s.url, Worker: who, Lease: lease, Marking: m, MaxConns: 4, ClockOffset: clock.Offset,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

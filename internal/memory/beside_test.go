@@ -69,6 +69,7 @@ type pair struct {
 	*rapid.T
 	test      *testing.T
 	clock     *conformance.Clock
+	marking   message.Marking
 	db        *memory.Database
 	tables    *tables
 	began     time.Time
@@ -92,8 +93,9 @@ type process struct {
 func newPair(t *testing.T, rt *rapid.T, tables *tables) *pair {
 	tables.empty(t)
 	clock := conformance.NewClock()
-	db := memory.New(memory.Config{Now: clock.Now, Lease: lease})
-	p := &pair{T: rt, test: t, clock: clock, began: clock.Now(), db: db, tables: tables}
+	marking := rapid.SampledFrom([]message.Marking{message.MarkAlways, message.MarkHold}).Draw(rt, "marking")
+	db := memory.New(memory.Config{Now: clock.Now, Lease: lease, Marking: marking})
+	p := &pair{T: rt, test: t, clock: clock, began: clock.Now(), marking: marking, db: db, tables: tables}
 	for range tables.processes {
 		p.processes = append(p.processes, p.start())
 	}
@@ -102,7 +104,7 @@ func newPair(t *testing.T, rt *rapid.T, tables *tables) *pair {
 
 func (p *pair) start() *process {
 	who := message.Process{ID: uuid.New(), Program: "postrider", Host: "test", PID: 1, Version: "test", State: "running"}
-	return &process{Process: who, memory: p.db.Open(who), sql: p.tables.open(p.test, who, p.clock)}
+	return &process{Process: who, memory: p.db.Open(who), sql: p.tables.open(p.test, who, p.marking, p.clock)}
 }
 
 func (p *pair) leave() {

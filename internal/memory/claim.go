@@ -56,7 +56,8 @@ func redelivered(bids []message.Bid, ref message.Ref) bool {
 }
 
 func (s *Store) claim(d *message.Delivery, bid message.Bid, now time.Time) message.Claim {
-	next, state := d.ClaimFor(bid, s.worker.ID, now, s.db.cfg.Lease)
+	by := message.Claimant{Worker: s.worker.ID, Lease: s.db.cfg.Lease, Marking: s.db.cfg.Marking}
+	next, state := d.ClaimFor(bid, by, now)
 	s.db.put(d, next, now)
 	if state != message.ClaimTaken {
 		return message.Claim{State: state}
@@ -70,7 +71,7 @@ func (s *Store) claim(d *message.Delivery, bid message.Bid, now time.Time) messa
 	return message.Claim{State: state, Work: &message.Work{
 		Held: message.Held{Key: d.Key, Claim: d.Claim}, Dispatch: d.Dispatch, Lane: d.Lane, Channel: d.Channel,
 		Address: d.Address, Attempts: d.Attempts, UnknownOutcomes: d.UnknownOutcomes,
-		DueAt: due, ClaimedAt: now, Message: m,
+		Marked: d.Phase == message.PhaseData, DueAt: due, ClaimedAt: now, Message: m,
 	}}
 }
 

@@ -34,6 +34,8 @@ type Config struct {
 	Elapsed func() time.Duration
 	// Lease is how long a claim lives without being renewed; 20 s by default.
 	Lease time.Duration
+	// Marking says when claims are marked.
+	Marking message.Marking
 	// Random returns a number in [0, n), to spread what the sweep takes back; by
 	// default one that no seed repeats.
 	Random func(n int64) int64

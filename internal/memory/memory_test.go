@@ -13,11 +13,11 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestStore(t *testing.T) {
-	conformance.Store(t, func(*testing.T) conformance.StoreFixture {
+	conformance.Store(t, func(_ *testing.T, m message.Marking) conformance.StoreFixture {
 		var db *memory.Database
 		return conformance.StoreFixture{Shared: true, Open: func(t *testing.T, p message.Process, c *conformance.Clock) conformance.StorePorts {
 			if db == nil {
-				db = memory.New(memory.Config{Now: c.Now, Lease: conformance.StoreLease})
+				db = memory.New(memory.Config{Now: c.Now, Lease: conformance.StoreLease, Marking: m})
 			}
 			return db.Open(p)
 		}}

@@ -62,9 +62,16 @@ func (d *Delivery) Claimable(b Bid, now time.Time) bool {
 		(d.LeaseUntil.Before(now) || b.Redelivered && d.Interrupted == 0)
 }
 
-// ClaimFor takes the delivery for a worker until now+lease; one that is past
-// its ExpiresAt fails instead.
-func (d Delivery) ClaimFor(b Bid, worker uuid.UUID, now time.Time, lease time.Duration) (Delivery, ClaimState) {
+// Claimant is who claims, and how.
+type Claimant struct {
+	Worker  uuid.UUID
+	Lease   time.Duration
+	Marking Marking
+}
+
+// ClaimFor takes the delivery for a worker until now and its lease; one that is
+// past its ExpiresAt fails instead.
+func (d Delivery) ClaimFor(b Bid, by Claimant, now time.Time) (Delivery, ClaimState) {
 	if !d.Claimable(b, now) {
 		return d, ClaimNothing
 	}
@@ -74,9 +81,9 @@ func (d Delivery) ClaimFor(b Bid, worker uuid.UUID, now time.Time, lease time.Du
 	if d.Status == StatusSending {
 		d.Interrupted++
 	}
-	d.Status, d.Phase, d.WorkerID = StatusSending, PhaseClaimed, worker
+	d.Status, d.Phase, d.WorkerID = StatusSending, by.Marking.phase(d.OnUnknown), by.Worker
 	d.Claim++
-	d.LeaseUntil = now.Add(lease)
+	d.LeaseUntil = now.Add(by.Lease)
 	return d, ClaimTaken
 }
 
@@ -131,8 +138,10 @@ func (d Delivery) recordSent(o Outcome, now time.Time) (Delivery, bool) {
 	return d, true
 }
 
+// recordReleased needs proof that nothing was sent: the phase, or, where the
+// claim was the mark, the word of its holder, which alone could have sent.
 func (d Delivery) recordReleased(o Outcome, now time.Time) (Delivery, bool) {
-	if !d.heldBy(o.Held) || d.Phase != PhaseClaimed {
+	if !d.heldBy(o.Held) || d.Phase != PhaseClaimed && !o.NoDot {
 		return d, false
 	}
 	return d.toOutbox(now.Add(o.After)), true

@@ -14,6 +14,7 @@ const testLease = 20 * time.Second
 // claim among them, and a clock that only the test moves.
 type world struct {
 	d       Delivery
+	by      Claimant
 	now     time.Time
 	holders []Held
 	marked  map[int32]bool
@@ -24,6 +25,8 @@ type world struct {
 func newWorld(t *rapid.T) *world {
 	now := time.UnixMilli(1_800_000_000_000)
 	w := &world{now: now, marked: map[int32]bool{}, told: map[int32]bool{}}
+	w.by = aClaimant()
+	w.by.Marking = rapid.SampledFrom([]Marking{MarkAlways, MarkHold}).Draw(t, "marking")
 	w.d = Delivery{
 		Key: Key{MessageID: uuid.New()}, Status: StatusQueued, Dispatch: 1, NextAttemptAt: now,
 		OnUnknown: rapid.SampledFrom([]OnUnknown{Resend, Hold}).Draw(t, "on_unknown"),
@@ -85,7 +88,7 @@ func (w *world) claim(t *rapid.T) {
 	dispatch := w.d.Dispatch - int32(rapid.IntRange(0, 1).Draw(t, "older"))
 	bid := Bid{Ref: Ref{Key: w.d.Key, Dispatch: dispatch}, Redelivered: rapid.Bool().Draw(t, "redelivered")}
 	before := w.d
-	next, state := w.d.ClaimFor(bid, uuid.New(), w.now, testLease)
+	next, state := w.d.ClaimFor(bid, w.by, w.now)
 	w.step(t, "claim", next, state != ClaimNothing)
 	if state != ClaimTaken {
 		return
@@ -94,6 +97,7 @@ func (w *world) claim(t *rapid.T) {
 		t.Fatal("claimed over a mark")
 	}
 	w.holders = append(w.holders, Held{Key: w.d.Key, Claim: w.d.Claim})
+	w.marked[w.d.Claim] = w.d.Phase == PhaseData
 }
 
 func (w *world) mark(t *rapid.T) {
@@ -128,8 +132,9 @@ func (w *world) record(t *rapid.T) {
 	switch {
 	case w.told[h.Claim]:
 		o.Kind, o.Reason = OutcomeSent, ReasonNone
-	case w.marked[h.Claim]:
-		o.Kind = rapid.SampledFrom([]OutcomeKind{OutcomeRetry, OutcomeFailed, OutcomeUnknown}).Draw(t, "outcome")
+	case w.marked[h.Claim]: // and the sink has not got it
+		o.Kind = rapid.SampledFrom([]OutcomeKind{OutcomeRetry, OutcomeFailed, OutcomeUnknown, OutcomeReleased}).Draw(t, "outcome")
+		o.NoDot = o.Kind == OutcomeReleased
 	default:
 		o.Kind = rapid.SampledFrom([]OutcomeKind{OutcomeRetry, OutcomeFailed, OutcomeReleased}).Draw(t, "outcome")
 	}
@@ -205,11 +210,13 @@ func TestDeliverySteps(t *testing.T) {
 	})
 }
 
+func aClaimant() Claimant { return Claimant{Worker: uuid.New(), Lease: testLease} }
+
 func TestUnknownOutcomesAreCapped(t *testing.T) {
 	now := time.UnixMilli(1_800_000_000_000)
 	d := Delivery{Status: StatusQueued, Dispatch: 1, OnUnknown: Resend}
 	for n := 1; n <= MaxUnknownOutcomes; n++ {
-		d, _ = d.ClaimFor(Bid{Ref: Ref{Dispatch: d.Dispatch}}, uuid.New(), now, testLease)
+		d, _ = d.ClaimFor(Bid{Ref: Ref{Dispatch: d.Dispatch}}, aClaimant(), now)
 		d, _ = d.Mark(Held{Claim: d.Claim}, now, testLease)
 		d, _ = d.Record(Outcome{Held: Held{Claim: d.Claim}, Kind: OutcomeUnknown}, now)
 	}
@@ -224,7 +231,7 @@ func TestTakeOverAtOnceOnlyTheFirstTime(t *testing.T) {
 	bid := Bid{Ref: Ref{Dispatch: 1}, Redelivered: true}
 	for n, want := range []ClaimState{ClaimTaken, ClaimTaken, ClaimNothing} {
 		var got ClaimState
-		if d, got = d.ClaimFor(bid, uuid.New(), now, testLease); got != want {
+		if d, got = d.ClaimFor(bid, aClaimant(), now); got != want {
 			t.Fatalf("claim %d by a redelivered copy: %v, want %v", n, got, want)
 		}
 	}
@@ -233,12 +240,12 @@ func TestTakeOverAtOnceOnlyTheFirstTime(t *testing.T) {
 func TestALate250IsRecordedOverAnothersClaim(t *testing.T) {
 	now := time.UnixMilli(1_800_000_000_000)
 	d := Delivery{Status: StatusQueued, Dispatch: 1}
-	d, _ = d.ClaimFor(Bid{Ref: Ref{Dispatch: 1}}, uuid.New(), now, testLease)
+	d, _ = d.ClaimFor(Bid{Ref: Ref{Dispatch: 1}}, aClaimant(), now)
 	slow := Held{Claim: d.Claim}
 	d, _ = d.Mark(slow, now, testLease)
 	later := now.Add(testLease + time.Second)
 	d, _ = d.SweepLease(later, 0)
-	d, state := d.ClaimFor(Bid{Ref: Ref{Dispatch: 2}}, uuid.New(), later, testLease)
+	d, state := d.ClaimFor(Bid{Ref: Ref{Dispatch: 2}}, aClaimant(), later)
 	if state != ClaimTaken {
 		t.Fatalf("second claim: %v", state)
 	}
@@ -257,7 +264,7 @@ func TestWhatAWorkerGaveBackIsDelayedNotScheduled(t *testing.T) {
 	if got := d.Shown(now); got != StatusScheduled {
 		t.Errorf("before its time: %s", got)
 	}
-	d, _ = d.ClaimFor(Bid{Ref: Ref{Dispatch: 1}}, uuid.New(), now, testLease)
+	d, _ = d.ClaimFor(Bid{Ref: Ref{Dispatch: 1}}, aClaimant(), now)
 	d, _ = d.Record(Outcome{Held: Held{Claim: d.Claim}, Kind: OutcomeReleased, After: time.Minute}, now)
 	if got := d.Shown(now); got != StatusDelayed {
 		t.Errorf("released: %s", got)

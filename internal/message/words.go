@@ -102,3 +102,22 @@ const (
 	PhaseClaimed Phase = 1
 	PhaseData    Phase = 2
 )
+
+// Marking says when a claim is marked.
+type Marking string
+
+// The markings. The zero value is MarkAlways.
+const (
+	// MarkAlways: by the holder, just before the final dot.
+	MarkAlways Marking = "always"
+	// MarkHold: so only under on_unknown hold. Else the claim is the mark too.
+	MarkHold Marking = "hold"
+)
+
+// phase is that of a new claim.
+func (m Marking) phase(u OnUnknown) Phase {
+	if m == MarkHold && u == Resend {
+		return PhaseData
+	}
+	return PhaseClaimed
+}

@@ -78,6 +78,7 @@ type Work struct {
 	Address         string    // the one recipient of this delivery
 	Attempts        int       // tries charged before this one
 	UnknownOutcomes int       // tries of which nobody knows the end
+	Marked          bool      // the claim was the mark too: see MarkHold
 	DueAt           time.Time // database time from which it could have been sent: accepted or scheduled
 	ClaimedAt       time.Time // database time
 	Message         *Message  // shared between the deliveries of one claim call; read only
@@ -92,7 +93,7 @@ const (
 	OutcomeRetry    OutcomeKind = "retry"    // refused for now, or broken before the final dot
 	OutcomeFailed   OutcomeKind = "failed"   // refused for good; Reason says why
 	OutcomeUnknown  OutcomeKind = "unknown"  // the final dot was written and no reply came
-	OutcomeReleased OutcomeKind = "released" // given back before the mark; nothing is charged
+	OutcomeReleased OutcomeKind = "released" // given back before the final dot; nothing is charged
 
 	// OutcomeInterrupted is written by the sweep: the worker was lost before
 	// its mark, so nothing was sent.
@@ -107,6 +108,7 @@ type Outcome struct {
 	Reason    Reason        // with OutcomeFailed
 	After     time.Duration // with retry, unknown and released: from now until the next try
 	Exhausted bool          // with retry and unknown: no try is left, fail with ReasonExhausted
+	NoDot     bool          // with released: the holder is certain that it wrote no dot, whatever the phase
 	Attempt   Attempt
 	Age       time.Duration // from when it could have been sent until now; measured, not stored
 }

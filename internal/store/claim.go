@@ -81,17 +81,18 @@ func (t *txn) take(ctx context.Context, bids []message.Bid) ([]*claimed, error) 
 	var taken []*claimed
 	l := list{columns: bidValues, fixed: []any{t.lease, t.cfg.Worker.ID}, rows: bidRows(bids)}
 	err := t.each(ctx, l, `
-		UPDATE deliveries SET status='sending', phase=1, claim=claim+1, worker_id=$2, lease_until=`+t.clock()+`+$1,
+		UPDATE deliveries SET status='sending', phase=`+t.newPhase()+`, claim=claim+1, worker_id=$2, lease_until=`+t.clock()+`+$1,
 			interrupted=interrupted + CASE WHEN status='sending' THEN 1 ELSE 0 END
 		FROM v WHERE `+t.claimable()+` AND `+t.live()+`
 		RETURNING message_id, n, dispatch, claim, tenant_id, channel, lane, address,
-			attempts, unknown_outcomes, lease_until, COALESCE(published_at, 0)`, func(rows *sql.Rows) error {
+			attempts, unknown_outcomes, phase, lease_until, COALESCE(published_at, 0)`, func(rows *sql.Rows) error {
 		var c claimed
+		var phase message.Phase
 		var lease int64
 		w := &c.work
 		err := rows.Scan(&w.MessageID, &w.N, &w.Dispatch, &w.Claim, &c.tenant, &w.Channel, &w.Lane, &w.Address,
-			&w.Attempts, &w.UnknownOutcomes, &lease, &c.published)
-		w.ClaimedAt = fromMillis(lease - t.lease)
+			&w.Attempts, &w.UnknownOutcomes, &phase, &lease, &c.published)
+		w.Marked, w.ClaimedAt = phase == message.PhaseData, fromMillis(lease-t.lease)
 		taken = append(taken, &c)
 		return err
 	})

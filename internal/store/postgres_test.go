@@ -15,10 +15,10 @@ import (
 )
 
 func TestPostgres(t *testing.T) {
-	conformance.Store(t, func(t *testing.T) conformance.StoreFixture {
+	conformance.Store(t, func(t *testing.T, m message.Marking) conformance.StoreFixture {
 		url := schema(t)
 		return conformance.StoreFixture{Shared: true, Open: func(t *testing.T, p message.Process, c *conformance.Clock) conformance.StorePorts {
-			return open(t, url, p, c)
+			return openMarking(t, m, url, p, c)
 		}}
 	})
 }

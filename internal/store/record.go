@@ -112,17 +112,20 @@ func endingsOf(o *message.Outcome) []ending {
 
 var outcomeValues = []column{
 	{"vid", kindUUID}, {"vn", kindInt}, {"vclaim", kindInt}, {"vafter", kindInt},
-	{"vreason", kindText}, {"vremote", kindText}, {"vunknown", kindInt},
+	{"vreason", kindText}, {"vremote", kindText}, {"vunknown", kindInt}, {"vnodot", kindInt},
 }
 
 func outcomeRow(o *message.Outcome) []any {
-	unknown := 0
+	unknown, noDot := 0, 0
 	if o.Kind == message.OutcomeUnknown {
 		unknown = 1
 	}
+	if o.NoDot {
+		noDot = 1
+	}
 	return []any{
 		o.MessageID, o.N, o.Held.Claim, o.After.Milliseconds(),
-		cmp.Or(o.Reason, message.ReasonRejected), clean(o.Attempt.RemoteID, remoteIDLimit), unknown,
+		cmp.Or(o.Reason, message.ReasonRejected), clean(o.Attempt.RemoteID, remoteIDLimit), unknown, noDot,
 	}
 }
 
@@ -142,7 +145,7 @@ func (t *txn) endingStatement(e ending) string {
 	case endExhausted:
 		set, where = charge+t.ended(`'failed'`, `'retries_exhausted'`), charged
 	case endReleased:
-		set, where, more = t.toOutbox(t.clock()+`+vafter`), held+` AND phase=1`, ` RETURNING `+outboxColumns
+		set, where, more = t.toOutbox(t.clock()+`+vafter`), held+` AND (phase=1 OR vnodot=1)`, ` RETURNING `+outboxColumns
 	case endRetry:
 		set, where, more = charge+t.toOutbox(t.clock()+`+vafter`), charged, ` RETURNING `+outboxColumns
 	}

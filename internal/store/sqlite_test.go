@@ -9,10 +9,10 @@ import (
 )
 
 func TestSQLite(t *testing.T) {
-	conformance.Store(t, func(t *testing.T) conformance.StoreFixture {
+	conformance.Store(t, func(t *testing.T, m message.Marking) conformance.StoreFixture {
 		url := "sqlite:" + filepath.Join(t.TempDir(), "postrider.db")
 		return conformance.StoreFixture{Open: func(t *testing.T, p message.Process, c *conformance.Clock) conformance.StorePorts {
-			return open(t, url, p, c)
+			return openMarking(t, m, url, p, c)
 		}}
 	})
 }

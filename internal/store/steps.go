@@ -41,5 +41,13 @@ func noMoreResends() string {
 // poisonous is where one more interruption is the last.
 func poisonous() string { return `interrupted + 1 >= ` + strconv.Itoa(message.MaxInterrupted) }
 
+// newPhase is that of a new claim.
+func (t *txn) newPhase() string {
+	if t.cfg.Marking == message.MarkHold {
+		return `CASE WHEN on_unknown='resend' THEN 2 ELSE 1 END`
+	}
+	return `1`
+}
+
 func (t *txn) live() string    { return `(expires_at IS NULL OR expires_at>` + t.clock() + `)` }
 func (t *txn) expired() string { return `expires_at<=` + t.clock() }

@@ -28,6 +28,8 @@ type Config struct {
 	Worker message.Process
 	// Lease is how long a claim lives without being renewed; 20 s by default.
 	Lease time.Duration
+	// Marking says when this process's claims are marked.
+	Marking message.Marking
 	// MaxConns bounds the connections to Postgres, the two of the wake-ups
 	// aside; 16 by default.
 	MaxConns int

@@ -16,8 +16,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // open returns a migrated store that is closed with the test.
 func open(t *testing.T, url string, process message.Process, clock *conformance.Clock) *store.Store {
 	t.Helper()
+	return openMarking(t, message.MarkAlways, url, process, clock)
+}
+
+func openMarking(t *testing.T, m message.Marking, url string, process message.Process, clock *conformance.Clock) *store.Store {
+	t.Helper()
 	s, err := store.Open(t.Context(), store.Config{
-		URL: url, Worker: process, Lease: conformance.StoreLease, MaxConns: 8, ClockOffset: clock.Offset,
+		URL: url, Worker: process, Lease: conformance.StoreLease, Marking: m, MaxConns: 8, ClockOffset: clock.Offset,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -24,7 +24,7 @@ func (w *Worker) deliver(c message.Copy, ref message.Ref) message.Verdict {
 	if w.gate.reason() != nil {
 		return message.VerdictRequeue
 	}
-	claim, err := w.claim(message.Bid{Ref: ref, Redelivered: c.Redelivered})
+	claim, asked, err := w.claim(message.Bid{Ref: ref, Redelivered: c.Redelivered})
 	if err != nil {
 		w.log.Warn("not claimed: copy goes back", "message", ref.MessageID, "recipient", ref.N, "error", err)
 		_ = w.cfg.Random.Jittered(w.draining, refusedClaimPause) // its only error is the end of work, which comes next anyway
@@ -32,7 +32,7 @@ func (w *Worker) deliver(c message.Copy, ref message.Ref) message.Verdict {
 	}
 	switch claim.State {
 	case message.ClaimTaken:
-		return w.work(claim.Work)
+		return w.work(claim.Work, asked)
 	case message.ClaimExpired:
 		w.log.Info("expired", "message", ref.MessageID, "recipient", ref.N)
 		return message.VerdictReject
@@ -44,23 +44,27 @@ func (w *Worker) deliver(c message.Copy, ref message.Ref) message.Verdict {
 }
 
 // claim keeps the copy while the database is away: a nack would count toward
-// the broker's delivery limit, and the prefetch of 1 stops the flow anyway.
-func (w *Worker) claim(bid message.Bid) (message.Claim, error) {
-	var claim message.Claim
-	err := w.persist(w.draining, "claim", func(ctx context.Context) error {
+// the broker's delivery limit, and the prefetch of 1 stops the flow anyway. The
+// time is that of the question that was answered: the lease began no earlier.
+func (w *Worker) claim(bid message.Bid) (claim message.Claim, asked time.Time, err error) {
+	err = w.persist(w.draining, "claim", func(ctx context.Context) error {
+		asked = time.Now()
 		claims, err := w.cfg.Store.Claim(context.WithoutCancel(ctx), []message.Bid{bid})
 		if err == nil {
 			claim = claims[0]
 		}
 		return err
 	})
-	return claim, err
+	return claim, asked, err
 }
 
 // work sends what was claimed and records what came of it.
-func (w *Worker) work(work *message.Work) message.Verdict {
+func (w *Worker) work(work *message.Work, asked time.Time) message.Verdict {
 	h := w.held.add(w.working, work.Held)
 	defer w.held.remove(h)
+	if work.Marked {
+		h.markedAt = asked
+	}
 	started := time.Now()
 	receipt, err := w.send(h, work)
 	try := w.judge(work, h, receipt, err)
@@ -93,10 +97,14 @@ func (w *Worker) send(h *holding, work *message.Work) (receipt message.Receipt, 
 }
 
 // mark asks for the point of no return. A lost reply is asked again; one that
-// took three quarters of the lease to come is renewed before the dot.
+// took three quarters of the lease to come is renewed before the dot. So is a
+// claim that was the mark; a younger one needs no more.
 func (w *Worker) mark(ctx context.Context, h *holding) error {
+	if time.Since(h.markedAt) < w.cfg.Lease*3/4 {
+		return h.pass()
+	}
+	h.ask()
 	for {
-		h.asked.Store(true)
 		asked := time.Now()
 		var ok bool
 		err := w.persist(ctx, "mark", func(ctx context.Context) error {

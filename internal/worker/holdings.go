@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"sync/atomic"
+	"time"
 
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/pause"
@@ -13,13 +13,54 @@ import (
 // holding is one claim in hand.
 type holding struct {
 	message.Held
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	asked  atomic.Bool // a mark was asked for: it may stand even if the answer was lost
+	ctx      context.Context
+	cancel   context.CancelCauseFunc
+	markedAt time.Time // where the claim was the mark: when it was asked for, by this process's clock
+
+	mu    sync.Mutex
+	asked bool // a mark was asked for: it may stand even if the answer was lost
 }
 
 func (h *holding) lost() bool    { return errors.Is(context.Cause(h.ctx), errClaimLost) }
 func (h *holding) stopped() bool { return errors.Is(context.Cause(h.ctx), errStopping) }
+
+// ask notes that a mark is asked for.
+func (h *holding) ask() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.asked = true
+}
+
+func (h *holding) hasAsked() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.asked
+}
+
+// lose breaks the try off unless a mark was asked for.
+func (h *holding) lose() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.asked {
+		h.cancel(errClaimLost)
+	}
+}
+
+// pass is ask where the claim was the mark and the database is not asked: a stop,
+// or a renewal that found the claim gone, must have its say here. One that comes
+// later comes after the mark.
+func (h *holding) pass() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.lost():
+		return message.ErrMarkRefused
+	case h.ctx.Err() != nil:
+		return context.Cause(h.ctx)
+	}
+	h.asked = true
+	return nil
+}
 
 // holdings are the claims of this process, whose leases are renewed together.
 type holdings struct {
@@ -90,8 +131,8 @@ func (w *Worker) renew(ctx context.Context) bool {
 		return false
 	}
 	for i, h := range list {
-		if !renewed[i] && !h.asked.Load() {
-			h.cancel(errClaimLost)
+		if !renewed[i] {
+			h.lose()
 		}
 	}
 	return true

@@ -27,12 +27,17 @@ func (w *Worker) judge(work *message.Work, h *holding, receipt message.Receipt, 
 	switch {
 	case err == nil:
 		return record(message.Outcome{Kind: message.OutcomeSent, Attempt: receiptAttempt(receipt)}, message.VerdictAck)
-	case errors.Is(err, message.ErrMarkRefused), h.lost() && !h.asked.Load():
+	case h.lost() && !h.hasAsked():
 		return try{verdict: message.VerdictAck}
+	case errors.Is(err, message.ErrMarkRefused):
+		return try{
+			outcome: message.Outcome{Kind: message.OutcomeReleased, NoDot: true}, verdict: message.VerdictAck,
+			record: work.Marked, // if it is still ours, it has expired: the next claim says so, and the sweep would call it possibly sent
+		}
 	case errors.As(err, &crash):
 		return w.judgeCrash(work, h, crash)
-	case h.stopped() && !h.asked.Load():
-		return record(message.Outcome{Kind: message.OutcomeReleased}, message.VerdictRequeue)
+	case h.stopped() && !h.hasAsked():
+		return record(message.Outcome{Kind: message.OutcomeReleased, NoDot: work.Marked}, message.VerdictRequeue)
 	case errors.As(err, &fault):
 		return w.judgeFault(work, h, fault)
 	default:
@@ -51,7 +56,7 @@ func (w *Worker) judgeFault(work *message.Work, h *holding, fault *message.SendE
 		w.plan(&o, work, fault.RetryAfter)
 		return record(o, message.VerdictAck)
 	case message.FaultRelayHost:
-		o.Kind, o.After = message.OutcomeReleased, w.gate.trip(fault)
+		o.Kind, o.After, o.NoDot = message.OutcomeReleased, w.gate.trip(fault), work.Marked && !h.hasAsked()
 		return record(o, message.VerdictRequeue)
 	}
 	o.Kind = message.OutcomeRetry
@@ -66,7 +71,7 @@ func (w *Worker) judgeFault(work *message.Work, h *holding, fault *message.SendE
 // Past the mark nobody knows what went out.
 func (w *Worker) judgeCrash(work *message.Work, h *holding, crash *panicError) try {
 	o := message.Outcome{Attempt: message.Attempt{Detail: crash.Error()}}
-	if h.asked.Load() {
+	if h.hasAsked() {
 		o.Kind = message.OutcomeUnknown
 		w.plan(&o, work, 0)
 		return record(o, message.VerdictAck)

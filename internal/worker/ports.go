@@ -23,7 +23,9 @@ import (
 // is called every quarter of a lease even when nothing is held, so that the
 // store can publish what it keeps per process.
 //
-// Mark is the last step before the final dot; false means refused.
+// Mark is the last step before the final dot; false means refused. Work.Marked
+// says that the claim was one: then none need be asked for before three quarters
+// of the lease are over.
 //
 // Record writes outcomes with their attempts; a fenced write that matches
 // nothing is no error. The errors are per outcome.
