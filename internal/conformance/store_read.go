@@ -174,7 +174,8 @@ func caseUnavailable(b *storeBench) {
 	record := b.store.Record(b.Context(), []message.Outcome{{Kind: message.OutcomeSent}})[0]
 	accept := b.store.Accept(b.Context(), []message.Submission{draft(1)})[0].Err
 	_, _, dispatch := b.store.Dispatch(b.Context(), message.LaneNormal, 1, nil)
-	for _, err := range []error{claim, record, accept, dispatch, b.store.Ping(b.Context()), b.store.Wait(b.Context())} {
+	_, wait := b.store.Wait(b.Context())
+	for _, err := range []error{claim, record, accept, dispatch, wait, b.store.Ping(b.Context())} {
 		equal(b, "closed", errors.Is(err, message.ErrUnavailable), true)
 	}
 }

@@ -129,7 +129,7 @@ func (db *Database) put(d *message.Delivery, next message.Delivery, now time.Tim
 	}
 	db.enqueue(&next)
 	if !next.NextAttemptAt.After(now) {
-		db.ring()
+		db.ring(next.Lane)
 	}
 }
 

@@ -16,7 +16,8 @@ type Store struct {
 	db     *Database
 	worker message.Process
 	bell   chan struct{}
-	over   chan struct{} // closed when the process closed its store, or is gone
+	rung   []message.Lane // what the bell is about
+	over   chan struct{}  // closed when the process closed its store, or is gone
 	closed bool
 	gone   bool
 	seen   map[message.Lane]time.Time // what Renew adds to the marks
@@ -98,22 +99,29 @@ func (s *Store) Clock(ctx context.Context) (message.Clock, error) {
 	return message.Clock{Now: s.db.now(), Epoch: strconv.Itoa(s.db.epoch)}, nil
 }
 
-// Wait blocks until a row of some lane may have become due, or ctx ends. A hint
-// while nobody waits is kept for the next who does.
-func (s *Store) Wait(ctx context.Context) error {
+// Wait blocks until a row of some lane may have become due, or ctx ends, and
+// returns such lanes. A hint while nobody waits is kept for the next who does.
+func (s *Store) Wait(ctx context.Context) ([]message.Lane, error) {
 	select {
 	case <-s.bell:
-		return nil
+		s.db.mu.Lock()
+		defer s.db.mu.Unlock()
+		lanes := s.rung
+		s.rung = nil
+		return lanes, nil
 	case <-s.over:
-		return unavailable("wait for due mail", errClosed)
+		return nil, unavailable("wait for due mail", errClosed)
 	case <-ctx.Done():
-		return unavailable("wait for due mail", ctx.Err())
+		return nil, unavailable("wait for due mail", ctx.Err())
 	}
 }
 
-// ring tells every process that rows became due.
-func (db *Database) ring() {
+// ring tells every process that rows of the lane became due.
+func (db *Database) ring(lane message.Lane) {
 	for _, s := range db.stores {
+		if !slices.Contains(s.rung, lane) {
+			s.rung = append(s.rung, lane)
+		}
 		select {
 		case s.bell <- struct{}{}:
 		default:

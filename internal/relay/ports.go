@@ -18,11 +18,12 @@ import (
 // called when nothing is due. A relay that hangs inside publish loses its
 // transaction after 10 s, and others go on with the rows.
 //
-// Wait blocks until a row of some lane may have become due through another
-// process, or ctx ends. It is a hint: it may return early, and it may miss one.
+// Wait blocks until a row of some lane may have become due without Wake having
+// been called, or ctx ends, and returns such lanes. It is a hint: it may return
+// early, name too many, and miss one.
 type Store interface {
 	Dispatch(ctx context.Context, lane message.Lane, limit int, publish Publish) (taken, confirmed int, err error)
-	Wait(ctx context.Context) error
+	Wait(ctx context.Context) ([]message.Lane, error)
 }
 
 // Publish hands copies to the queue and answers in order; nil means that the

@@ -83,16 +83,17 @@ func (r *Relay) Wake(lane message.Lane) {
 	}
 }
 
-// listen wakes all lanes when another process says that something became due.
+// listen wakes the lanes of which others say that something became due.
 func (r *Relay) listen() {
 	backoff := pause.Backoff{First: 100 * time.Millisecond, Most: 10 * time.Second, Random: r.cfg.Random}
 	for r.ctx.Err() == nil {
-		if r.cfg.Store.Wait(r.ctx) != nil {
+		lanes, err := r.cfg.Store.Wait(r.ctx)
+		if err != nil {
 			_ = backoff.Wait(r.ctx) // its only error is the end of ctx, which ends the loop
 			continue
 		}
 		backoff.Reset()
-		for lane := range r.lanes {
+		for _, lane := range lanes {
 			r.Wake(lane)
 		}
 	}

@@ -20,15 +20,21 @@ type outbox struct {
 	rows     []message.Ref
 	copies   int
 	down     bool
-	asked    int // dispatches
-	attempts int // dispatches that found something
-	looks    int // at what waits with the broker
+	asked    int                  // dispatches
+	attempts int                  // dispatches that found something
+	looks    int                  // at what waits with the broker
+	asks     map[message.Lane]int // dispatches by lane
+	bell     chan []message.Lane  // nil: nobody rings
 }
 
 func (o *outbox) Dispatch(ctx context.Context, lane message.Lane, limit int, publish Publish) (taken, confirmed int, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.asked++
+	if o.asks == nil {
+		o.asks = map[message.Lane]int{}
+	}
+	o.asks[lane]++
 	if lane != message.LaneNormal || len(o.rows) == 0 {
 		return 0, 0, nil
 	}
@@ -43,9 +49,13 @@ func (o *outbox) Dispatch(ctx context.Context, lane message.Lane, limit int, pub
 	return len(batch), confirmed, nil
 }
 
-func (o *outbox) Wait(ctx context.Context) error {
-	<-ctx.Done()
-	return ctx.Err()
+func (o *outbox) Wait(ctx context.Context) ([]message.Lane, error) {
+	select {
+	case lanes := <-o.bell:
+		return lanes, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 func (o *outbox) Publish(_ context.Context, _ message.Lane, refs []message.Ref) []error {
@@ -221,6 +231,27 @@ func TestAnIdleRelayIsQuiet(t *testing.T) {
 		<-time.After(time.Minute)
 		if n := o.get(&o.asked); n > 4*80 {
 			t.Errorf("asked the database %d times in an idle minute", n)
+		}
+	})
+}
+
+func TestOnlyTheLanesRungForAreLookedAt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &outbox{bell: make(chan []message.Lane)}
+		r := New(Config{Store: o, Queue: o})
+		r.Start()
+		synctest.Wait()
+		o.set(func() { clear(o.asks) })
+		o.add(1)
+		o.bell <- []message.Lane{message.LaneNormal, message.LaneLow, "of a later version"}
+		synctest.Wait() // no time passes
+		o.set(func() {
+			if o.copies != 1 || len(o.asks) != 2 || o.asks[message.LaneNormal] != 1 || o.asks[message.LaneLow] != 1 {
+				t.Errorf("%d copies after looks at %v", o.copies, o.asks)
+			}
+		})
+		if err := r.Stop(t.Context()); err != nil {
+			t.Error(err)
 		}
 	})
 }

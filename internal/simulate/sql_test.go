@@ -232,7 +232,9 @@ func (r *remote) Dispatch(ctx context.Context, lane message.Lane, limit int, pub
 	}
 }
 
-func (r *remote) Wait(context.Context) error { return errors.New("the simulation rings itself") }
+func (r *remote) Wait(context.Context) ([]message.Lane, error) {
+	return nil, errors.New("the simulation rings itself")
+}
 
 func (r *remote) Claim(_ context.Context, bids []message.Bid) (claims []message.Claim, err error) {
 	r.run(func(ctx context.Context) { claims, err = r.s.Claim(ctx, bids) })

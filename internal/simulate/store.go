@@ -185,11 +185,12 @@ func settled(errs []error, commit leave) []error {
 	return each(len(errs), commit.err())
 }
 
-// Wait rings now and then: it is a hint.
-func (c *connection) Wait(ctx context.Context) error {
+// Wait rings now and then: it is a hint. It names every lane, for it does not
+// know which.
+func (c *connection) Wait(ctx context.Context) ([]message.Lane, error) {
 	l := c.w.park(ctx, &call{proc: c.p, kind: kBell, ready: func() bool { return c.p.bell }})
 	c.p.bell = false
-	return l.err()
+	return message.Lanes(), l.err()
 }
 
 func (c *connection) Claim(ctx context.Context, bids []message.Bid) ([]message.Claim, error) {

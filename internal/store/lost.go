@@ -51,7 +51,7 @@ func (t *txn) republish(ctx context.Context, guard string, args []any, limit int
 	if err != nil {
 		return 0, err
 	}
-	t.due = t.due || len(queued.rows) > 0
+	t.rings(queued)
 	return len(queued.rows), t.insertOutbox(ctx, queued)
 }
 

@@ -155,7 +155,8 @@ func TestAListenerComesBack(t *testing.T) {
 	go func() {
 		defer close(waits)
 		for ctx.Err() == nil {
-			waits <- s.Wait(ctx)
+			_, err := s.Wait(ctx)
+			waits <- err
 		}
 	}()
 	defer func() {

@@ -2,13 +2,16 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/pause"
 )
 
@@ -22,37 +25,37 @@ const (
 	reconnectMost  = 10 * time.Second
 )
 
-// postgresBell rings in every process on the database, by NOTIFY and LISTEN on
-// connections of their own. Either begins with its first use.
+// postgresBell rings in this process at once, and in every other on the database
+// by NOTIFY and LISTEN on connections of their own. Either begins with its first
+// use.
 type postgresBell struct {
 	*bell
 	config *pgx.ConnConfig
 	log    *slog.Logger
+	name   string // of the one who rings: what he notifies of, he has heard already
 
-	ctx    context.Context
-	cancel context.CancelFunc
-	tasks  sync.WaitGroup
-	rings  chan struct{}
-	listen sync.Once
-	notify sync.Once
+	ctx      context.Context
+	cancel   context.CancelFunc
+	tasks    sync.WaitGroup
+	outgoing *bell // rings that are to go to other processes
+	hear     sync.Once
+	notify   sync.Once
 }
 
 func newPostgresBell(config *pgx.ConnConfig, log *slog.Logger) *postgresBell {
-	b := &postgresBell{bell: newBell(), config: config, log: log, rings: make(chan struct{}, 1)}
+	b := &postgresBell{bell: newBell(), config: config, log: log, name: rand.Text(), outgoing: newBell()}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	return b
 }
 
-func (b *postgresBell) ring() {
+func (b *postgresBell) ring(of lanes) {
+	b.bell.ring(of)
 	b.begin(&b.notify, b.notifyOnce)
-	select {
-	case b.rings <- struct{}{}:
-	default:
-	}
+	b.outgoing.ring(of)
 }
 
-func (b *postgresBell) wait(ctx context.Context) error {
-	b.begin(&b.listen, b.listenOnce)
+func (b *postgresBell) wait(ctx context.Context) (lanes, error) {
+	b.begin(&b.hear, b.listenOnce)
 	return b.bell.wait(ctx)
 }
 
@@ -101,30 +104,59 @@ func (b *postgresBell) connected(session func(*pgx.Conn) error, there func()) er
 	return session(conn)
 }
 
-// listenOnce passes on what other processes ring. It rings once by itself,
-// since it cannot know what it missed.
+// listenOnce passes on what other processes ring. It rings for every lane when it
+// begins, since it cannot know what it missed.
 func (b *postgresBell) listenOnce(conn *pgx.Conn) error {
 	if _, err := conn.Exec(b.ctx, "LISTEN "+bellChannel); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
+	b.bell.ring(message.Lanes())
 	for {
-		b.bell.ring()
-		if _, err := conn.WaitForNotification(b.ctx); err != nil {
+		n, err := conn.WaitForNotification(b.ctx)
+		if err != nil {
 			return fmt.Errorf("wait for a notification: %w", err)
+		}
+		if of := b.news(n.Payload); len(of) > 0 {
+			b.bell.ring(of)
 		}
 	}
 }
 
 func (b *postgresBell) notifyOnce(conn *pgx.Conn) error {
 	for {
-		select {
-		case <-b.rings:
-		case <-b.ctx.Done():
-			return b.ctx.Err()
+		of, err := b.outgoing.wait(b.ctx)
+		if err != nil {
+			return err
 		}
-		if _, err := conn.Exec(b.ctx, "NOTIFY "+bellChannel); err != nil {
+		if _, err := conn.Exec(b.ctx, "SELECT pg_notify($1, $2)", bellChannel, b.payload(of)); err != nil {
 			return fmt.Errorf("notify: %w", err)
 		}
 		idle(b.ctx, ringEvery)
 	}
+}
+
+// payload says who rings and for which lanes: "NAME normal low".
+func (b *postgresBell) payload(of lanes) string {
+	words := []string{b.name}
+	for _, lane := range of {
+		words = append(words, string(lane))
+	}
+	return strings.Join(words, " ")
+}
+
+// news are the lanes of a payload, unless it is our own. A version that says
+// nothing of lanes means all of them.
+func (b *postgresBell) news(payload string) lanes {
+	words := strings.Fields(payload)
+	if len(words) < 2 {
+		return message.Lanes()
+	}
+	if words[0] == b.name {
+		return nil
+	}
+	var of lanes
+	for _, word := range words[1:] {
+		of = of.with(message.Lane(word))
+	}
+	return of
 }

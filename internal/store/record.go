@@ -64,7 +64,9 @@ func (t *txn) record(ctx context.Context, outcomes []message.Outcome) error {
 	if err := t.insertAttempts(ctx, outcomes); err != nil {
 		return err
 	}
-	t.due = t.due || anyDueNow(outcomes) && len(queued.rows) > 0
+	if anyDueNow(outcomes) {
+		t.rings(queued)
+	}
 	return t.insertOutbox(ctx, queued)
 }
 

@@ -67,7 +67,7 @@ func (s *Store) steer(ctx context.Context, op string, tenant int64, id uuid.UUID
 		if err != nil {
 			return err
 		}
-		t.due = len(queued.rows) > 0
+		t.rings(queued)
 		if err := t.dropOutbox(ctx, changed); err != nil {
 			return err
 		}

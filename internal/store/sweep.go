@@ -83,7 +83,7 @@ func (t *txn) sweepHolders(ctx context.Context, guard string, limit int, spread 
 	if err := t.writeHistory(ctx, holders); err != nil {
 		return swept, err
 	}
-	t.due = t.due || len(queued.rows) > 0
+	t.rings(queued)
 	return swept, t.insertOutbox(ctx, queued)
 }
 

@@ -22,7 +22,7 @@ type txn struct {
 		ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	}
-	due bool // rows of the outbox became due: ring once committed
+	due lanes // of which rows of the outbox became due: rung for once committed
 }
 
 // step does one piece of work inside a transaction. It may be called again.
@@ -110,8 +110,8 @@ func (s *Store) once(ctx context.Context, db *sql.DB, opts *sql.TxOptions, do st
 		if err := tx.Commit(); err != nil {
 			return err
 		}
-		if t.due {
-			s.bells.ring()
+		if len(t.due) > 0 {
+			s.bells.ring(t.due)
 		}
 		return nil
 	})
