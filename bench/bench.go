@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/postrider/postrider/bench/report"
 	"github.com/postrider/postrider/bench/result"
 )
 
@@ -32,7 +31,10 @@ func bench(ctx context.Context, o options) error {
 	g.describe(ctx, o)
 	failed := follow(ctx, run, g.steps(o))
 	run.Took = time.Since(begun)
-	return errors.Join(o.show(run), failed)
+	if errors.Is(failed, errCutShort) {
+		o.docs, o.accept = false, false // half a run is for nobody else's eyes
+	}
+	return errors.Join(o.finish(os.Stdout, g.root, run), failed)
 }
 
 // follow takes the steps one after another. One that fails leaves the others standing;
@@ -43,7 +45,7 @@ func follow(ctx context.Context, run *result.Run, steps []step) error {
 	for i, s := range steps {
 		if ctx.Err() != nil {
 			run.Missing = append(run.Missing, fmt.Sprintf("the run was cut short: %d of its %d parts were not begun", len(steps)-i, len(steps)))
-			return errCutShort
+			return errors.Join(failed, errCutShort)
 		}
 		p.begin(i)
 		before := len(run.Samples)
@@ -53,6 +55,7 @@ func follow(ctx context.Context, run *result.Run, steps []step) error {
 		case err == nil:
 		case ctx.Err() != nil:
 			run.Missing = append(run.Missing, s.what+": cut short")
+			failed = errCutShort
 		default:
 			run.Missing = append(run.Missing, fmt.Sprintf("%s: %v", s.what, err))
 			if !s.apart {
@@ -62,16 +65,6 @@ func follow(ctx context.Context, run *result.Run, steps []step) error {
 		}
 	}
 	return failed
-}
-
-// show writes what was measured to where the options say, and to the terminal.
-func (o options) show(run *result.Run) error {
-	var errs []error
-	if o.out != "" {
-		errs = append(errs, run.Save(o.out))
-	}
-	errs = append(errs, report.Table(os.Stdout, run), report.Goals(os.Stdout, run))
-	return errors.Join(errs...)
 }
 
 // commandVariable is how scripts/bench.sh says what was typed.

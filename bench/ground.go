@@ -12,7 +12,6 @@ import (
 	"github.com/postrider/postrider/bench/job"
 	"github.com/postrider/postrider/bench/measure"
 	"github.com/postrider/postrider/bench/peer"
-	"github.com/postrider/postrider/bench/postrider"
 	"github.com/postrider/postrider/bench/result"
 	"github.com/postrider/postrider/bench/sink"
 )
@@ -51,31 +50,40 @@ func prepare(ctx context.Context, o options, run *result.Run) (_ *ground, err er
 	if g.programs, err = rig.Build(ctx, g.root, filepath.Join(g.dir, "bin"), false); err != nil {
 		return nil, err
 	}
-	redis := os.Getenv(redisVariable)
-	if g.bench.Servers, err = measure.Servers(ctx, g.services, redis); err != nil {
+	if g.bench.Servers, err = measure.Servers(ctx, g.services); err != nil {
 		return nil, err
 	}
 	if g.bench.Sink, err = sink.Start(); err != nil {
 		return nil, err
 	}
 	g.where = job.Where{
-		Sink: g.bench.Sink.SMTP, Database: g.services.Database, Broker: g.services.Broker, Redis: redis,
+		Sink: g.bench.Sink.SMTP, Database: g.services.Database, Broker: g.services.Broker,
 		Dir: g.dir, Workers: o.workers,
 	}
+	g.findRedis(ctx)
 	return g, nil
+}
+
+// findRedis makes Redis known where it runs; the peers that need it say so themselves.
+func (g *ground) findRedis(ctx context.Context) {
+	url := os.Getenv(redisVariable)
+	if url == "" {
+		return
+	}
+	pid, err := measure.Redis(ctx, url)
+	if err != nil {
+		say("going on without Redis: %v", err)
+		return
+	}
+	g.where.Redis, g.bench.Servers["redis"] = url, pid
 }
 
 // system makes one by its name in the tables.
 func (g *ground) system(name string) (job.System, error) {
-	if name == ownSystem {
-		return postrider.New(g.own(name)), nil
+	if o, ok := ownNamed(name); ok {
+		return g.newOwn(o)
 	}
 	return peer.New(name, g.where)
-}
-
-// own is Postrider as it comes.
-func (g *ground) own(name string) postrider.Config {
-	return postrider.Config{Name: name, Programs: g.programs, Services: g.services, Where: g.where}
 }
 
 func (g *ground) close() {

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"os/exec"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/postrider/postrider/test/rig"
 
+	"github.com/postrider/postrider/bench/experiment"
 	"github.com/postrider/postrider/bench/peer"
 )
 
@@ -18,21 +20,26 @@ import (
 func (g *ground) describe(ctx context.Context, o options) {
 	m := rig.ThisMachine(ctx, g.root, g.services)
 	run := g.bench.Run
-	run.Machine = known(map[string]string{
+	run.Machine = learned(map[string]string{
 		"commit": m.Commit, "cores": fmt.Sprint(m.Cores), "memory": gibibytes(m.Memory), "system": m.System,
 	})
-	run.Versions = known(map[string]string{
+	run.Versions = learned(map[string]string{
 		"Go": strings.TrimPrefix(m.Go, "go"), "Postgres": firstWord(m.Postgres), "RabbitMQ": m.RabbitMQ,
 		"Redis": redisVersion(ctx, g.where.Redis), "Postfix": postfixVersion(ctx),
 	})
 	for name, version := range libraries() {
 		run.Versions[name] = version
 	}
-	for _, name := range o.chosen() {
-		if note := peer.Note(name); note != "" {
-			run.Notes[name] = note
+	for _, name := range o.systems {
+		run.Notes[name] = peer.Note(name)
+		if own, ok := ownNamed(name); ok {
+			run.Notes[name] = own.note
 		}
 	}
+	if slices.Contains(o.experiments, expBacklog) || slices.Contains(o.experiments, expCritical) {
+		run.Notes[ownSystem] = experiment.Note
+	}
+	run.Notes = learned(run.Notes)
 	run.Missing = append(run.Missing, unmeasured()...)
 }
 
@@ -46,8 +53,8 @@ func unmeasured() []string {
 	}
 }
 
-// known leaves out what could not be learned.
-func known(values map[string]string) map[string]string {
+// learned leaves out what could not be learned.
+func learned(values map[string]string) map[string]string {
 	found := map[string]string{}
 	for name, value := range values {
 		if value != "" {

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/postrider/postrider/bench/null"
 	"github.com/postrider/postrider/bench/peer"
 	"github.com/postrider/postrider/bench/peer/child"
 	"github.com/postrider/postrider/bench/sink"
@@ -33,6 +34,9 @@ func start(args []string) error {
 	defer stop()
 	if len(args) > 0 && args[0] == "sink" {
 		return sink.Main(ctx, os.Stdout)
+	}
+	if len(args) > 0 && args[0] == null.Command {
+		return null.Main(ctx)
 	}
 	o, err := readOptions(args)
 	if errors.Is(err, flag.ErrHelp) {

@@ -1,28 +1,51 @@
 package main
 
 import (
+	"slices"
+	"time"
+
 	"github.com/postrider/postrider/bench/peer"
 )
 
-// ownSystem is what the tables call Postrider.
-const ownSystem = "postrider"
-
 // plan is what a run measures, but for how much of it.
 type plan struct {
-	name    string
-	about   string
-	systems []string // in the order of the first round
+	name        string
+	about       string
+	systems     []string // in the order of the first round
+	phases      []string // nil: all
+	experiments []string
+	backlog     int           // the largest, in mails
+	limits      time.Duration // for each; 0: not at all
+}
+
+// Experiments, by the names that -experiments takes.
+const (
+	expBacklog   = "backlog"
+	expCritical  = "critical"
+	expConsumers = "consumers"
+	expProducers = "producers"
+	expFar       = "far"
+)
+
+func experimentNames() []string {
+	return []string{expBacklog, expCritical, expConsumers, expProducers, expFar}
 }
 
 func plans() []plan {
 	return []plan{
 		{
-			name: "quick", about: "Postrider, River and Asynq",
-			systems: []string{ownSystem, "river", "asynq"},
+			name: "quick", about: "Postrider, River and Asynq; a backlog of 100,000; the gate",
+			systems: []string{ownSystem, "river", "asynq"}, experiments: []string{expBacklog, expCritical},
+			backlog: 100_000, limits: time.Second,
 		},
 		{
-			name: "full", about: "every peer in every configuration",
-			systems: append([]string{ownSystem}, peer.Names()...),
+			name: "full", about: "every peer and experiment; a backlog of a million",
+			systems: slices.Concat(ownNames(), peer.Names()), experiments: experimentNames(),
+			backlog: 1_000_000, limits: time.Second,
+		},
+		{
+			name: "gate", about: "only what the regression gate looks at, in three minutes",
+			systems: []string{ownSystem, "river"}, phases: []string{phaseSustained},
 		},
 	}
 }
@@ -52,5 +75,5 @@ func rotated(systems []string, round int) []string {
 		return nil
 	}
 	first := (round - 1) % len(systems)
-	return append(append([]string{}, systems[first:]...), systems[:first]...)
+	return slices.Concat(systems[first:], systems[:first])
 }

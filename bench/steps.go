@@ -3,11 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/postrider/postrider/bench/limit"
 	"github.com/postrider/postrider/bench/measure"
+	"github.com/postrider/postrider/bench/null"
 	"github.com/postrider/postrider/bench/result"
 )
 
@@ -26,19 +26,11 @@ func (g *ground) steps(o options) []step {
 		if o.limits > 0 {
 			all = append(all, g.limits(o, round))
 		}
-		for _, name := range rotated(o.chosen(), round) {
+		for _, name := range rotated(o.systems, round) {
 			all = append(all, g.phases(o, name, round))
 		}
 	}
-	return all
-}
-
-// chosen are the systems that a run measures.
-func (o options) chosen() []string {
-	if o.systems != nil {
-		return o.systems
-	}
-	return planNamed(o.plan).systems
+	return append(all, g.experiments(o)...)
 }
 
 // limits are measured outside of any session: what they send would be strangers there.
@@ -52,21 +44,20 @@ func (g *ground) limits(o options, round int) step {
 
 func (g *ground) phases(o options, name string, round int) step {
 	return step{
-		what: fmt.Sprintf("%s, round %d", name, round), expects: 35*time.Second + o.steady,
+		what: fmt.Sprintf("%s, round %d", name, round), expects: o.expected(),
 		do: func(ctx context.Context) error {
-			return g.with(ctx, name, round, func(ctx context.Context, m *measure.Session) error { return o.measure(ctx, m) })
+			s, err := g.system(name)
+			if err != nil {
+				return err
+			}
+			return g.bench.With(ctx, s, round, func(ctx context.Context, m *measure.Session) error {
+				if s, ok := s.(*null.System); ok {
+					return o.measureNull(ctx, m, s)
+				}
+				return o.measure(ctx, m)
+			})
 		},
 	}
-}
-
-// with is measure.Bench.With of a system that is made for it, so that each round begins
-// with one that knows nothing.
-func (g *ground) with(ctx context.Context, name string, round int, do func(context.Context, *measure.Session) error) error {
-	s, err := g.system(name)
-	if err != nil {
-		return err
-	}
-	return g.bench.With(ctx, s, round, do)
 }
 
 // measure is what one system goes through in one round.
@@ -90,6 +81,7 @@ func (o options) measure(ctx context.Context, m *measure.Session) error {
 			return fmt.Errorf("%s: %w", p.phase, err)
 		}
 	}
+	m.NoteMemory(result.Memory)
 	return m.Rest(ctx)
 }
 
@@ -103,6 +95,17 @@ func (o options) drain(ctx context.Context, m *measure.Session) error {
 	return m.Drain(ctx, result.Drain)
 }
 
-func (o options) wants(phase string) bool {
-	return len(o.phases) == 0 || slices.Contains(o.phases, phase)
+// expected is how long a round of a system takes, very roughly: some thousand mails a
+// second.
+func (o options) expected() time.Duration {
+	per := time.Duration(o.mails) * 250 * time.Microsecond
+	sum := 4 * time.Second // to start and to stop
+	for phase, takes := range map[string]time.Duration{
+		phaseAccept: per, phaseDrain: 2 * per, phaseSustained: 3 * per, phaseSteady: o.steady,
+	} {
+		if o.wants(phase) {
+			sum += takes
+		}
+	}
+	return sum
 }

@@ -28,7 +28,7 @@ type Session struct {
 	round  int
 	next   int              // number of the next mail
 	works  bool             // whether workers run
-	most   map[string]int64 // resident bytes seen, by process
+	most   map[string]int64 // resident bytes at most, by process
 }
 
 // With prepares a system, calls do, and removes the system again.
@@ -48,7 +48,6 @@ func (b *Bench) With(ctx context.Context, s job.System, round int, do func(conte
 	if err := do(ctx, session); err != nil {
 		return err
 	}
-	session.noteMemory()
 	return session.accountFor(ctx)
 }
 
@@ -70,7 +69,7 @@ func (s *Session) note(measure string, value float64) {
 }
 
 // noteCPU notes what a phase of so many mails used, in all and by part.
-func (s *Session) noteCPU(name func(string) string, used Usage, mails int) {
+func (s *Session) noteCPU(name Name, used Usage, mails int) {
 	perMail := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 / float64(mails) }
 	s.note(name(result.CPU), perMail(used.Total()))
 	for _, part := range slices.Sorted(maps.Keys(used)) {
@@ -85,14 +84,16 @@ func (s *Session) usage() (Usage, error) {
 	own := s.system.Processes()
 	maps.Copy(parts, own)
 	for name, pid := range own {
-		s.most[name] = max(s.most[name], memoryOf(pid))
+		s.most[name] = max(s.most[name], mostMemory(pid))
 	}
 	return usageOf(parts)
 }
 
-func (s *Session) noteMemory() {
-	for _, name := range slices.Sorted(maps.Keys(s.most)) {
-		s.note(result.Memory(name), float64(s.most[name])/(1<<20))
+// NoteMemory notes the most that each process of the system had in the phases before,
+// such as under result.Memory.
+func (s *Session) NoteMemory(name func(process string) string) {
+	for _, process := range slices.Sorted(maps.Keys(s.most)) {
+		s.note(name(process), float64(s.most[process])/(1<<20))
 	}
 }
 

@@ -14,24 +14,19 @@ import (
 	"github.com/postrider/postrider/test/rig"
 )
 
-// Servers finds the process ids of Postgres, RabbitMQ and, unless its URL is "", of
-// Redis. They must run on this machine: otherwise nobody can tell what they use of it.
-func Servers(ctx context.Context, s *rig.Services, redisURL string) (map[string]int, error) {
+// Servers finds the process ids of Postgres and RabbitMQ, which must run on this
+// machine: otherwise nobody can tell what they use of it.
+func Servers(ctx context.Context, s *rig.Services) (map[string]int, error) {
 	postgres, err1 := postmaster(ctx, s.Database)
 	rabbitmq, err2 := broker(ctx, s.Management)
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
-	all := map[string]int{"postgres": postgres, "rabbitmq": rabbitmq}
-	if redisURL == "" {
-		return all, nil
-	}
-	var err error
-	all["redis"], err = redisServer(ctx, redisURL)
-	return all, err
+	return map[string]int{"postgres": postgres, "rabbitmq": rabbitmq}, nil
 }
 
-func redisServer(ctx context.Context, url string) (int, error) {
+// Redis finds the process id of the Redis at a URL, which must run on this machine.
+func Redis(ctx context.Context, url string) (int, error) {
 	options, err := redis.ParseURL(url)
 	if err != nil {
 		return 0, fmt.Errorf("find Redis: %w", err)

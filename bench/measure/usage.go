@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -40,7 +41,6 @@ type process struct {
 	parent int
 	own    time.Duration
 	reaped time.Duration // of children that have ended and were waited for
-	rss    int64         // resident bytes
 }
 
 // processes reads every process of the machine. One that ends meanwhile is left out.
@@ -66,7 +66,7 @@ func readProcess(file string) (process, error) {
 	}
 	// The name, in parentheses, may hold blanks: fields are counted after it.
 	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	if len(fields) < 22 {
+	if len(fields) < 15 {
 		return process{}, fmt.Errorf("%s: unreadable", file)
 	}
 	number := func(i int) int64 {
@@ -78,7 +78,6 @@ func readProcess(file string) (process, error) {
 		parent: int(number(1)),
 		own:    spent(number(11) + number(12)),
 		reaped: spent(number(13) + number(14)),
-		rss:    number(21) * int64(os.Getpagesize()),
 	}, nil
 }
 
@@ -118,11 +117,18 @@ func partOf(pid int, all map[int]process, owner map[int]string) (string, bool) {
 	return "", false
 }
 
-// memoryOf is the resident memory of a process, in bytes.
-func memoryOf(pid int) int64 {
-	p, err := readProcess(fmt.Sprintf("/proc/%d/stat", pid))
+// mostMemory is the most resident memory that a process ever had, in bytes; 0 of one
+// that is gone.
+func mostMemory(pid int) int64 {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0
 	}
-	return p.rss
+	for line := range strings.Lines(string(status)) {
+		var kibi int64
+		if n, _ := fmt.Sscanf(line, "VmHWM: %d kB", &kibi); n == 1 {
+			return kibi << 10
+		}
+	}
+	return 0
 }

@@ -31,6 +31,9 @@ type Config struct {
 	Producers int
 	Consumers int
 	Env       map[string]string // settings over the defaults of the product
+
+	// Launch, if not nil, has the last word on the command of each start.
+	Launch func(m *rig.Member, c *rig.Command)
 }
 
 // System is Postrider under test. It implements job.System.
@@ -65,7 +68,7 @@ func (s *System) Prepare(ctx context.Context) (err error) {
 	}
 	s.stack, err = rig.NewStack(ctx, rig.Layout{
 		Programs: s.cfg.Programs, Dir: s.dir, Services: s.cfg.Services, Producers: s.cfg.Producers,
-		Relay: "smtp://" + s.cfg.Where.Sink + "?tls=none", Env: s.settings(),
+		Relay: "smtp://" + s.cfg.Where.Sink + "?tls=none", Env: s.settings(), Launch: s.cfg.Launch,
 	})
 	if err != nil {
 		return fmt.Errorf("prepare %s: %w", s.cfg.Name, err)
@@ -129,36 +132,6 @@ func (s *System) producer() string {
 	n := <-s.next
 	s.next <- n + 1
 	return apis[n%len(apis)]
-}
-
-// Work implements job.System.
-func (s *System) Work(ctx context.Context) error {
-	known := s.stack.Of(rig.Consumer)
-	for _, m := range known {
-		if err := s.stack.Start(m); err != nil {
-			return err
-		}
-	}
-	for range s.cfg.Consumers - len(known) {
-		if _, err := s.stack.Add(ctx, rig.Consumer); err != nil {
-			return err
-		}
-	}
-	for _, m := range known {
-		if err := s.stack.Ready(ctx, m); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Rest implements job.System.
-func (s *System) Rest(ctx context.Context) error {
-	var errs []error
-	for _, m := range s.stack.Of(rig.Consumer) {
-		errs = append(errs, m.Process().Stop(ctx))
-	}
-	return errors.Join(errs...)
 }
 
 // Open implements job.System.

@@ -51,7 +51,7 @@ func backlog(run *result.Run) table {
 func backlogColumns(waiting []int, phase string) []column {
 	var columns []column
 	for _, n := range waiting {
-		columns = append(columns, column{head: count(n) + " waiting", measure: result.Backlog(n, phase)})
+		columns = append(columns, column{head: Count(n) + " waiting", measure: result.Backlog(n, phase)})
 	}
 	return columns
 }
@@ -66,26 +66,13 @@ func waited(run *result.Run, phase string) []int {
 	return slices.Compact(all)
 }
 
-// scaling has a column for each number of consumer processes.
-func scaling(run *result.Run) table {
-	var columns []column
-	for _, n := range between(run, product, "scale.consumers-", ".drain.rate") {
-		columns = append(columns, column{head: fmt.Sprint(n), measure: scaled(n)})
-	}
-	t := newTable("Drain by consumer processes, mails/s", columns)
-	t.add(run, product, marked(run, product), columns)
-	return t
-}
-
-func scaled(consumers int) string { return fmt.Sprintf("scale.consumers-%d.drain.rate", consumers) }
-
 // critical has a row for each system and number of mails that waited in lane low.
 func critical(run *result.Run) table {
 	t := table{title: "Lane critical while mails of lane low wait", heads: []string{"p50 ms", "p99 ms"}}
 	for _, system := range systems(run) {
 		for _, n := range between(run, system, "critical-", "."+result.P99) {
 			columns := []column{{measure: result.Critical(n, result.P50), lower: true}, {measure: result.Critical(n, result.P99), lower: true}}
-			if t.add(run, system, fmt.Sprintf("%s, %s waiting", marked(run, system), count(n)), columns) {
+			if t.add(run, system, fmt.Sprintf("%s, %s waiting", marked(run, system), Count(n)), columns) {
 				t.compare(run, system, columns)
 			}
 		}

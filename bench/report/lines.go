@@ -37,7 +37,7 @@ func growth(phase string) func(*result.Run, *picture) error {
 		}
 		names := make([]string, len(waiting))
 		for i, n := range waiting {
-			names[i] = count(n)
+			names[i] = Count(n)
 		}
 		return p.lines(run, systems(run), names, func(i int) string { return result.Backlog(waiting[i], phase) })
 	}

@@ -36,8 +36,8 @@ func digits(v float64) string {
 	}
 }
 
-// count is a whole number, such as 500, 10k or 1M.
-func count(n int) string {
+// Count is a whole number as tables write it, such as 500, 10k or 1M.
+func Count(n int) string {
 	switch {
 	case n > 0 && n%1_000_000 == 0:
 		return fmt.Sprintf("%dM", n/1_000_000)

@@ -60,7 +60,7 @@ func subject(measure string) string {
 	kind, rest, _ := strings.Cut(measure, "-")
 	digits, _, _ := strings.Cut(rest, ".")
 	if n, err := strconv.Atoi(digits); err == nil && (kind == "backlog" || kind == "critical") {
-		return count(n) + " waiting"
+		return Count(n) + " waiting"
 	}
 	return ""
 }

@@ -20,8 +20,16 @@ func Accept(callers int, what string) string { return fmt.Sprintf("accept-%d.%s"
 // cpu.redis, cpu.sink.
 func Drain(what string) string { return "drain." + what }
 
+// What a mail costs beside CPU, of systems that count it: objects and bytes that each
+// program takes from the heap, and transactions of the database that write.
+const (
+	Allocs       = "allocs."
+	AllocBytes   = "alloc-bytes."
+	Transactions = "transactions"
+)
+
 // Sustained is both at once, from the first call until all is recorded as delivered;
-// with Rate, CPU and CPU by part.
+// with Rate, CPU and CPU by part, Allocs and AllocBytes by program, Transactions.
 func Sustained(callers int, what string) string { return fmt.Sprintf("sustained-%d.%s", callers, what) }
 
 // Steady is 200 mails a second; latency is from the answer to the caller until the
@@ -37,3 +45,23 @@ func Backlog(waiting int, what string) string { return fmt.Sprintf("backlog-%d.%
 // Critical is the latency of lane critical while so many mails of lane low wait; with
 // P50 and P99.
 func Critical(waiting int, what string) string { return fmt.Sprintf("critical-%d.%s", waiting, what) }
+
+// Consumers is the drain by so many consumer processes; with Rate and CPU.
+func Consumers(processes int, what string) string {
+	return fmt.Sprintf("scale.consumers-%d.drain.%s", processes, what)
+}
+
+// Producers is the taking in of mails from 64 callers by so many producer processes;
+// with Rate, P50, P99 and CPU.
+func Producers(processes int, what string) string {
+	return fmt.Sprintf("scale.producers-%d.accept-64.%s", processes, what)
+}
+
+// Trips is for how many round trips a session is at one mail.
+const Trips = "trips"
+
+// Far is the drain over so many sessions to a relay host that is 20 ms away; with Rate,
+// CPU and Trips.
+func Far(sessions int, what string) string {
+	return fmt.Sprintf("scale.far-%d.drain.%s", sessions, what)
+}
