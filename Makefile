@@ -55,8 +55,8 @@ chaos: ## kill, stop and restart everything at random under load, 2 min; ARGS='-
 	@go run ./test/chaos $(ARGS)
 
 .PHONY: simulate
-simulate: ## the delivery protocol under a seeded scheduler of faults; SEEDS=1000, STORE=memory|sqlite|postgres, SEED=n to watch one
-	@SEEDS='$(SEEDS)' STORE='$(STORE)' SEED='$(SEED)' FROM='$(FROM)' MUTANT='$(MUTANT)' scripts/simulate.sh
+simulate: ## the delivery protocol under a seeded scheduler of faults; SEEDS=1000, STORE=memory|sqlite|postgres, MARK=always|hold, SEED=n to watch one
+	@SEEDS='$(SEEDS)' STORE='$(STORE)' SEED='$(SEED)' FROM='$(FROM)' MUTANT='$(MUTANT)' MARK='$(MARK)' scripts/simulate.sh
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## formatting, vet, staticcheck, who may import whom (.golangci.yml), shell scripts

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/simulate"
 )
 
@@ -25,6 +26,7 @@ type options struct {
 	one    bool   // replay the first seed with its trace
 	tail   int    // how many lines of it; 0: all
 	mutant string // the guard to take away; "": none
+	mark   message.Marking
 	shard  uint64 // this one of
 	shards uint64 // so many processes
 }
@@ -32,7 +34,7 @@ type options struct {
 const shards = 2
 
 func readOptions() (options, error) {
-	o := options{store: "memory", seeds: 100_000, shards: shards, mutant: os.Getenv("MUTANT")}
+	o := options{store: "memory", seeds: 100_000, shards: shards, mutant: os.Getenv("MUTANT"), mark: message.Marking(os.Getenv("MARK"))}
 	if s := os.Getenv("STORE"); s != "" {
 		o.store = s
 	}
@@ -44,6 +46,11 @@ func readOptions() (options, error) {
 		o.seeds = 200
 	default:
 		return o, fmt.Errorf("STORE=%s: use memory, sqlite or postgres", o.store)
+	}
+	switch o.mark {
+	case "", message.MarkAlways, message.MarkHold:
+	default:
+		return o, fmt.Errorf("MARK=%s: use always or hold", o.mark)
 	}
 	number := func(name string, to *uint64) (given bool, err error) {
 		text := os.Getenv(name)
@@ -70,7 +77,7 @@ func readOptions() (options, error) {
 
 // simulator returns what simulates one seed on the store of the options.
 func (o options) simulator(t *testing.T) func(seed uint64, trace bool) simulate.Result {
-	cfg := simulate.Config{Database: newInMemory, Mutant: o.guardless(t)}
+	cfg := simulate.Config{Database: newInMemory, Mutant: o.guardless(t), Marking: o.mark}
 	with := func(seed uint64, trace bool) simulate.Config {
 		cfg.Seed, cfg.Trace = seed, trace
 		return cfg

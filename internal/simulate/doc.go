@@ -17,18 +17,19 @@
 // stay, whether or not it heard of it. A process that stalls has its calls held;
 // its timers go on, as they do for one that is continued after a stop.
 // Every seed has one kind of fault that it is to meet (Seed modulo their number),
-// so that a run of some hundred seeds meets all.
+// so that a run of some hundred seeds meets all. In a third of the seeds the claim
+// of mail that is resent is its mark.
 //
 // # What must hold
 //
 // The truth sees tables, broker, sink and answers at once. Throughout: every open
 // delivery is in somebody's custody unless the broker lost it; nothing is claimed
 // before its time; no more copies are in the sink than 1 + the crashes with a
-// 250 in hand + the lost replies + the stalls past a lease after the mark, and
-// under hold one; nothing is sent that was canceled; the sweep takes no claim
-// from a process that was alive and well; no loop is hot. At the end, when the
-// faults have stopped and all has come to rest: nothing answered 202 is missing,
-// and each end says what the sink has.
+// 250 in hand + the lost replies + the stalls past a lease after a worker was let
+// past its mark, and under hold one; nothing is sent that was canceled; the sweep
+// takes no claim from a process that was alive and well; no loop is hot. At the
+// end, when the faults have stopped and all has come to rest: nothing answered 202
+// is missing, and each end says what the sink has.
 //
 // # Reading a trace
 //
@@ -63,6 +64,7 @@
 //	make simulate                          100,000 seeds in memory
 //	make simulate STORE=sqlite             2,000; STORE=postgres: 200
 //	make simulate SEED=372                 one of them, step by step
+//	make simulate MARK=hold                with claims that are their mark, in every seed
 //	make simulate SEEDS=500 MUTANT=mark    without a guard; see Mutants
 //
 // # What it does not see

@@ -47,6 +47,8 @@ func TestEveryGuardIsMissed(t *testing.T) {
 		"confirm wait":             "the broker never had it",
 		"mandatory":                "the broker never had it",
 		"ack after the claim":      "in nobody's custody",
+		"mark at the claim":        "duplicate",
+		"mark of an old claim":     "duplicate of",
 		"mark":                     "duplicate",
 	}
 	for _, m := range simulate.Mutants() {

@@ -16,8 +16,10 @@ type inMemory struct {
 	snap memory.Snapshot
 }
 
-func newInMemory(clock func() time.Time, elapsed func() time.Duration) simulate.Database {
-	return &inMemory{db: memory.New(memory.Config{Now: clock, Elapsed: elapsed, Random: func(int64) int64 { return 0 }})}
+func newInMemory(clock func() time.Time, elapsed func() time.Duration, m message.Marking) simulate.Database {
+	return &inMemory{db: memory.New(memory.Config{
+		Now: clock, Elapsed: elapsed, Marking: m, Random: func(int64) int64 { return 0 },
+	})}
 }
 
 func (m *inMemory) Open(place int) simulate.Store {

@@ -66,6 +66,8 @@ func Mutants() []Mutant {
 		}},
 		{Name: "mandatory", Queue: func(q Queue) Queue { return credulous{Queue: q, believes: isUnroutable} }},
 		{Name: "ack after the claim", Queue: func(q Queue) Queue { return ackFirst{q} }},
+		{Name: "mark at the claim", Store: func(s Store, _ Mutation) Store { return presumed{s} }},
+		{Name: "mark of an old claim", Send: func(s worker.Sender) worker.Sender { return ageless{s} }},
 		{Name: "mark", Send: func(s worker.Sender) worker.Sender { return unmarked{s} }},
 	}
 }
@@ -192,9 +194,34 @@ func (a ackFirst) Consume(ctx context.Context, lane message.Lane, handle func(me
 	return err
 }
 
+// presumed has workers take each claim for its mark, which none is.
+type presumed struct{ Store }
+
+func (p presumed) Claim(ctx context.Context, bids []message.Bid) ([]message.Claim, error) {
+	claims, err := p.Store.Claim(ctx, bids)
+	for _, c := range claims {
+		if c.Work != nil {
+			c.Work.Marked = true
+		}
+	}
+	return claims, err
+}
+
 // unmarked writes the dot without a mark.
 type unmarked struct{ worker.Sender }
 
 func (u unmarked) Send(ctx context.Context, work *message.Work, _ func(context.Context) error) (message.Receipt, error) {
 	return u.Sender.Send(ctx, work, func(context.Context) error { return nil })
+}
+
+// ageless writes the dot without a mark where the claim was one, however long ago.
+type ageless struct{ worker.Sender }
+
+func (a ageless) Send(ctx context.Context, work *message.Work, mark func(context.Context) error) (message.Receipt, error) {
+	return a.Sender.Send(ctx, work, func(ctx context.Context) error {
+		if work.Marked {
+			return nil
+		}
+		return mark(ctx)
+	})
 }

@@ -62,8 +62,10 @@ type Config struct {
 	// program, would register its flags there.
 	Wait func()
 	// Database makes the database. Its clock is what it must take for the time,
-	// and elapsed a time that knows no steps.
-	Database func(clock func() time.Time, elapsed func() time.Duration) Database
+	// elapsed a time that knows no steps, and m how claims are marked.
+	Database func(clock func() time.Time, elapsed func() time.Duration, m message.Marking) Database
+	// Marking is how claims are marked; by default the seed decides.
+	Marking message.Marking
 	// Alone: the store lets one transaction write at a time, so that a relay's
 	// must not be left open between two decisions.
 	Alone bool
@@ -82,6 +84,7 @@ type Config struct {
 // Result is what a simulation came to. The same Config gives the same Result.
 type Result struct {
 	Seed       uint64
+	Marking    message.Marking
 	Hash       uint64 // of every step, in order
 	Steps      int
 	Faults     Counts

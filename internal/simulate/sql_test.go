@@ -70,8 +70,9 @@ type onDisk struct {
 	now   atomic.Int64 // of clock, in milliseconds, for those outside
 	alone bool
 
-	shared *store.Store   // the one of a file, which only one process may use
-	opened []*store.Store // the others
+	marking message.Marking
+	shared  *store.Store   // the one of a file, which only one process may use
+	opened  []*store.Store // the others
 }
 
 // tick tells those outside what time it is.
@@ -81,7 +82,8 @@ func (d *onDisk) offset() time.Duration { return time.Until(time.UnixMilli(d.now
 
 func (d *onDisk) open(place int) *store.Store {
 	s, err := store.Open(context.Background(), store.Config{
-		URL: d.url, Worker: message.Process{ID: uuid.UUID{byte(place + 1)}, Program: "postrider"}, MaxConns: 6, ClockOffset: d.offset,
+		URL: d.url, Worker: message.Process{ID: uuid.UUID{byte(place + 1)}, Program: "postrider"}, Marking: d.marking,
+		MaxConns: 6, ClockOffset: d.offset,
 	})
 	if err != nil {
 		d.t.Fatal(err)
@@ -90,8 +92,8 @@ func (d *onDisk) open(place int) *store.Store {
 }
 
 // begin empties the tables for another simulation. Called within its bubble.
-func (d *onDisk) begin(clock func() time.Time) simulate.Database {
-	d.clock = clock
+func (d *onDisk) begin(clock func() time.Time, m message.Marking) simulate.Database {
+	d.clock, d.marking = clock, m
 	d.tick()
 	d.out.run(func() {
 		for _, table := range []string{"outbox", "attempts", "deliveries", "messages", "idempotency", "dead_letters", "lanes", "workers"} {
@@ -367,7 +369,9 @@ func (d *onDisk) migrate(driver, source string) {
 func runOn(t *testing.T, d *onDisk, cfg simulate.Config) simulate.Result {
 	t.Helper()
 	cfg.Alone, cfg.CheckEvery, cfg.Slack = d.alone, 32, 2*time.Second
-	cfg.Database = func(clock func() time.Time, _ func() time.Duration) simulate.Database { return d.begin(clock) }
+	cfg.Database = func(clock func() time.Time, _ func() time.Duration, m message.Marking) simulate.Database {
+		return d.begin(clock, m)
+	}
 	r := run(t, cfg)
 	d.end()
 	return r

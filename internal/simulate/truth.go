@@ -320,6 +320,13 @@ func (t *truth) takenBack(one *try, d message.Delivery) {
 	}
 }
 
+// mayBeOut reports whether the sink has a copy, or may get one of a holder that
+// was let past its mark. An unknown outcome alone is no sign of that: it may be
+// that of a worker that died with a claim that was its mark.
+func (t *truth) mayBeOut(g *ghost) bool {
+	return g.copies > 0 || slices.ContainsFunc(t.tries, func(one *try) bool { return one.ghost == g && one.heard })
+}
+
 // statesOf reads the rows of a message before its caller changes them.
 func (t *truth) statesOf(id uuid.UUID) []message.Delivery {
 	var rows []message.Delivery
@@ -340,7 +347,7 @@ func (t *truth) steered(k kind, id uuid.UUID, before []message.Delivery) {
 			g.canceled = true
 		case k == kRetry && was.Dispatch != d.Dispatch:
 			g.canceled, g.moved = false, true
-			if was.Status == message.StatusUnknown || was.UnknownOutcomes > 0 {
+			if was.UnknownOutcomes > 0 && t.mayBeOut(g) {
 				g.asked++
 			}
 		case k == kReschedule && was.Dispatch != d.Dispatch:

@@ -1,10 +1,13 @@
 package simulate
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/postrider/postrider/internal/message"
 )
 
 const (
@@ -78,6 +81,7 @@ type profile struct {
 	letters   int
 	producers int
 	consumers int
+	marking   message.Marking
 }
 
 func drawProfile(d *rand.Rand, focus Fault) profile {
@@ -94,6 +98,10 @@ func drawProfile(d *rand.Rand, focus Fault) profile {
 	if p.embedded {
 		p.producers, p.consumers = 1, 0
 	}
+	p.marking = message.MarkAlways
+	if d.IntN(3) == 0 {
+		p.marking = message.MarkHold
+	}
 	return p
 }
 
@@ -109,9 +117,10 @@ func Run(cfg Config) Result {
 	}
 	w.focus = NoFault + 1 + Fault(cfg.Seed%uint64(Faults-1))
 	w.profile = drawProfile(w.dice, w.focus)
+	w.profile.marking = cmp.Or(cfg.Marking, w.profile.marking)
 	w.budget = w.profile.budget
 	start := time.Now()
-	w.store = cfg.Database(w.clock, func() time.Duration { return time.Since(start) })
+	w.store = cfg.Database(w.clock, func() time.Duration { return time.Since(start) }, w.profile.marking)
 	w.others = &process{w: w, name: "~"}
 	w.broker = newBroker(w)
 	w.truth.init(w)
@@ -236,7 +245,7 @@ func (w *world) bury() {
 
 func (w *world) result() Result {
 	r := Result{
-		Seed: w.cfg.Seed, Hash: w.trace.hash, Steps: w.steps, Faults: w.counts, Messages: len(w.letters),
+		Seed: w.cfg.Seed, Marking: w.profile.marking, Hash: w.trace.hash, Steps: w.steps, Faults: w.counts, Messages: len(w.letters),
 		Violation: w.violation, Trace: w.trace.lines,
 	}
 	for _, g := range w.truth.ghosts {
