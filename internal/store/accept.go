@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -46,14 +47,14 @@ func accept(ctx context.Context, t *txn, jobs []accepting) error {
 	if err != nil {
 		return err
 	}
-	for _, insert := range []func(context.Context, []accepting) error{
-		t.insertMessages, t.insertAttachments, t.insertDeliveries,
-	} {
-		if err := insert(ctx, fresh); err != nil {
-			return err
-		}
+	if err := t.insertAttachments(ctx, fresh); err != nil {
+		return err
 	}
-	return nil
+	messages, err := t.messages(fresh)
+	if err != nil {
+		return err
+	}
+	return t.last(ctx, append(messages, t.deliveries(fresh)...)...)
 }
 
 // check refuses what the validator cannot have let through: it would be
@@ -75,27 +76,28 @@ var messageValues = []column{
 	{"vcontent", kindText}, {"vunknown", kindText}, {"vscheduled", kindInt}, {"vexpires", kindInt}, {"vtrace", kindText},
 }
 
-func (t *txn) insertMessages(ctx context.Context, jobs []accepting) error {
+// messages are the commands that store what was posted.
+func (t *txn) messages(jobs []accepting) ([]command, error) {
 	l := list{columns: messageValues}
 	for _, job := range jobs {
 		m := job.Message
 		head, err := json.Marshal(m.Head)
 		if err != nil {
-			return fmt.Errorf("encode head: %w", err)
+			return nil, fmt.Errorf("encode head: %w", err)
 		}
 		content, err := json.Marshal(m.Content)
 		if err != nil {
-			return fmt.Errorf("encode content: %w", err)
+			return nil, fmt.Errorf("encode content: %w", err)
 		}
 		l.rows = append(l.rows, []any{
 			m.ID, m.TenantID, m.Kind, m.Lane, string(head), string(content),
 			cmp.Or(m.OnUnknown, message.Resend), millis(m.ScheduledAt), millis(m.ExpiresAt), m.Trace,
 		})
 	}
-	return t.each(ctx, l, `
+	return t.with(l, `
 		INSERT INTO messages (id, tenant_id, kind, lane, head, content, on_unknown, scheduled_at, expires_at, trace, created_at)
 		SELECT vid, vtenant, vkind, vlane, vhead, vcontent, vunknown, vscheduled, vexpires, vtrace, `+t.clock()+`
-		FROM v WHERE vid IS NOT NULL`, nil)
+		FROM v WHERE vid IS NOT NULL`, nil), nil
 }
 
 var deliveryValues = []column{
@@ -103,8 +105,10 @@ var deliveryValues = []column{
 	{"vaddress", kindText}, {"vlane", kindText}, {"vunknown", kindText}, {"vexpires", kindInt}, {"vscheduled", kindInt},
 }
 
-func (t *txn) insertDeliveries(ctx context.Context, jobs []accepting) error {
-	l := list{columns: deliveryValues}
+// deliveries are the commands that make the recipients' deliveries and their rows
+// of the outbox. The latter are read from the former, for the time that stands there.
+func (t *txn) deliveries(jobs []accepting) []command {
+	l, keys := list{columns: deliveryValues}, list{columns: keyColumns}
 	for _, job := range jobs {
 		m := job.Message
 		for n, r := range m.Recipients() {
@@ -112,18 +116,15 @@ func (t *txn) insertDeliveries(ctx context.Context, jobs []accepting) error {
 				m.ID, n, m.TenantID, m.Kind, r.Role, r.Address, m.Lane,
 				cmp.Or(m.OnUnknown, message.Resend), millis(m.ExpiresAt), millis(m.ScheduledAt),
 			})
+			keys.rows = append(keys.rows, []any{m.ID, n})
 		}
 	}
-	var queued outboxRows
-	err := t.each(ctx, l, `
+	return slices.Concat(t.with(l, `
 		INSERT INTO deliveries (message_id, n, tenant_id, channel, role, address, lane, on_unknown, expires_at,
 			status, dispatch, next_attempt_at)
 		SELECT vid, vn, vtenant, vchannel, vrole, vaddress, vlane, vunknown, vexpires,
 			'queued', 1, COALESCE(vscheduled, `+t.clock()+`)
-		FROM v WHERE vid IS NOT NULL
-		RETURNING `+outboxColumns, queued.scan)
-	if err != nil {
-		return err
-	}
-	return t.insertOutbox(ctx, queued)
+		FROM v WHERE vid IS NOT NULL`, nil), t.with(keys, `
+		INSERT INTO outbox (`+outboxInto+`)
+		SELECT `+outboxColumns+` FROM v CROSS JOIN deliveries WHERE message_id=vid AND n=vn`, nil))
 }

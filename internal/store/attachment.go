@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -64,7 +63,7 @@ func (t *txn) attachments(ctx context.Context, messages map[uuid.UUID]*message.M
 	return t.each(ctx, l, `
 		SELECT a.message_id, a.filename, a.content_type, a.content_id, a.disposition, a.size, b.sha256, `+data+`
 		FROM v CROSS JOIN attachments a CROSS JOIN blobs b WHERE a.message_id=vid AND b.id=a.blob_id
-		ORDER BY a.message_id, a.n`, func(rows *sql.Rows) error {
+		ORDER BY a.message_id, a.n`, func(rows row) error {
 		var id uuid.UUID
 		var a message.Attachment
 		var sum []byte

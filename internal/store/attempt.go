@@ -2,7 +2,7 @@ package store
 
 import (
 	"context"
-	"database/sql"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -46,8 +46,8 @@ func attemptRow(id uuid.UUID, a *message.Attempt) []any {
 	}
 }
 
-// insertAttempts adds the tries to the history; released ones leave none.
-func (t *txn) insertAttempts(ctx context.Context, outcomes []message.Outcome) error {
+// history adds the tries to the history; released ones leave none.
+func (t *txn) history(outcomes []message.Outcome) []command {
 	var sent, others [][]any
 	for i := range outcomes {
 		o := &outcomes[i]
@@ -61,18 +61,15 @@ func (t *txn) insertAttempts(ctx context.Context, outcomes []message.Outcome) er
 			others = append(others, attemptRow(o.MessageID, &a))
 		}
 	}
-	if err := t.writeAttempts(ctx, others, `DO NOTHING`); err != nil {
-		return err
-	}
 	// The sweep may have written the try down as interrupted or unknown.
-	return t.writeAttempts(ctx, sent, `DO UPDATE SET started_at=excluded.started_at, finished_at=excluded.finished_at,
+	return slices.Concat(t.writeAttempts(others, `DO NOTHING`), t.writeAttempts(sent, `DO UPDATE SET started_at=excluded.started_at, finished_at=excluded.finished_at,
 		worker_id=excluded.worker_id, relay_host=excluded.relay_host, outcome=excluded.outcome, code=excluded.code,
-		enhanced=excluded.enhanced, detail=excluded.detail`)
+		enhanced=excluded.enhanced, detail=excluded.detail`))
 }
 
-func (t *txn) writeAttempts(ctx context.Context, rows [][]any, onConflict string) error {
+func (t *txn) writeAttempts(rows [][]any, onConflict string) []command {
 	now := t.clock()
-	return t.each(ctx, list{columns: attemptValues, rows: rows}, `
+	return t.with(list{columns: attemptValues, rows: rows}, `
 		INSERT INTO attempts (message_id, n, claim, started_at, finished_at, worker_id, relay_host, outcome, code, enhanced, detail)
 		SELECT vid, vn, vclaim, COALESCE(vstarted, `+now+`), COALESCE(vfinished, `+now+`), vworker, vhost, voutcome, vcode, venhanced, vdetail
 		FROM v WHERE vid IS NOT NULL
@@ -84,7 +81,7 @@ func (t *txn) attemptsOf(ctx context.Context, id uuid.UUID) ([]message.Attempt, 
 	var attempts []message.Attempt
 	err := t.rows(ctx, `
 		SELECT n, claim, started_at, finished_at, worker_id, relay_host, outcome, code, enhanced, detail
-		FROM attempts WHERE message_id=$1 ORDER BY started_at, n, claim`, []any{id}, func(rows *sql.Rows) error {
+		FROM attempts WHERE message_id=$1 ORDER BY started_at, n, claim`, []any{id}, func(rows row) error {
 		var a message.Attempt
 		var started, finished int64
 		var worker uuid.NullUUID

@@ -2,7 +2,7 @@ package store
 
 import (
 	"context"
-	"database/sql"
+	"slices"
 
 	"github.com/postrider/postrider/internal/message"
 )
@@ -33,22 +33,23 @@ func (s *Store) Claim(ctx context.Context, bids []message.Bid) ([]message.Claim,
 	if err != nil {
 		return nil, err
 	}
-	var claims []message.Claim
 	var taken []*claimed
 	err = s.tx(ctx, "claim", func(ctx context.Context, t *txn) (err error) {
-		claims = make([]message.Claim, len(bids))
-		if err := t.lock(ctx, keysOf(bids, func(b message.Bid) message.Key { return b.Key })); err != nil {
-			return err
+		taken = nil
+		step := slices.Concat(t.lock(keysOf(bids, func(b message.Bid) message.Key { return b.Key })), t.take(bids, &taken))
+		if known.hasAll(bids) {
+			return t.last(ctx, step...)
 		}
-		if taken, err = t.take(ctx, bids); err != nil {
-			return err
-		}
-		if err := t.explain(ctx, hand(taken, bids, claims), bids, claims); err != nil {
+		if err := t.run(ctx, step...); err != nil {
 			return err
 		}
 		return t.readMore(ctx, taken, known)
 	})
 	if err != nil {
+		return nil, err
+	}
+	claims := make([]message.Claim, len(bids))
+	if err := s.explain(ctx, hand(taken, bids, claims), bids, claims, len(taken) > 0); err != nil {
 		return nil, err
 	}
 	s.fill(claims, known)
@@ -77,15 +78,14 @@ func bidRows(bids []message.Bid) [][]any {
 	return rows
 }
 
-func (t *txn) take(ctx context.Context, bids []message.Bid) ([]*claimed, error) {
-	var taken []*claimed
+func (t *txn) take(bids []message.Bid, taken *[]*claimed) []command {
 	l := list{columns: bidValues, fixed: []any{t.lease, t.cfg.Worker.ID}, rows: bidRows(bids)}
-	err := t.each(ctx, l, `
+	return t.with(l, `
 		UPDATE deliveries SET status='sending', phase=`+t.newPhase()+`, claim=claim+1, worker_id=$2, lease_until=`+t.clock()+`+$1,
 			interrupted=interrupted + CASE WHEN status='sending' THEN 1 ELSE 0 END
 		FROM v WHERE `+t.claimable()+` AND `+t.live()+`
 		RETURNING message_id, n, dispatch, claim, tenant_id, channel, lane, address,
-			attempts, unknown_outcomes, phase, lease_until, COALESCE(published_at, 0)`, func(rows *sql.Rows) error {
+			attempts, unknown_outcomes, phase, lease_until, COALESCE(published_at, 0)`, func(rows row) error {
 		var c claimed
 		var phase message.Phase
 		var lease int64
@@ -93,10 +93,9 @@ func (t *txn) take(ctx context.Context, bids []message.Bid) ([]*claimed, error) 
 		err := rows.Scan(&w.MessageID, &w.N, &w.Dispatch, &w.Claim, &c.tenant, &w.Channel, &w.Lane, &w.Address,
 			&w.Attempts, &w.UnknownOutcomes, &phase, &lease, &c.published)
 		w.Marked, w.ClaimedAt = phase == message.PhaseData, fromMillis(lease-t.lease)
-		taken = append(taken, &c)
+		*taken = append(*taken, &c)
 		return err
 	})
-	return taken, err
 }
 
 // hand gives each claimed delivery to the first bid for it and returns the
@@ -121,19 +120,46 @@ func hand(taken []*claimed, bids []message.Bid, claims []message.Claim) []int {
 }
 
 // explain says of the bids that took nothing whether their delivery has
-// expired, which it then records, or does not exist.
-func (t *txn) explain(ctx context.Context, open []int, bids []message.Bid, claims []message.Claim) error {
+// expired, which it then records, or does not exist. Where others of the call took
+// something, its failure must not take that from them: a bid that nobody can
+// explain took nothing, and its row is in other custody than its copy's.
+func (s *Store) explain(ctx context.Context, open []int, bids []message.Bid, claims []message.Claim, some bool) error {
 	if len(open) == 0 {
 		return nil
 	}
 	states := map[message.Ref]message.ClaimState{}
+	err := s.tx(ctx, "explain a claim", func(ctx context.Context, t *txn) error {
+		clear(states)
+		return t.last(ctx, t.reasons(open, bids, states)...)
+	})
+	if err != nil && !some {
+		return err
+	}
+	if err != nil {
+		s.log.Warn("copies that took nothing are not explained", "copies", len(open), "error", err)
+		clear(states)
+	}
+	for _, at := range open {
+		claims[at].State = states[bids[at].Ref]
+		if err != nil {
+			claims[at].State = message.ClaimNothing
+		}
+		if states[bids[at].Ref] == message.ClaimExpired {
+			states[bids[at].Ref] = message.ClaimNothing
+		}
+	}
+	return nil
+}
+
+// reasons note what became of the deliveries that were bid for.
+func (t *txn) reasons(open []int, bids []message.Bid, states map[message.Ref]message.ClaimState) []command {
 	rest := make([]message.Bid, len(open))
 	for i, at := range open {
 		rest[i] = bids[at]
 		states[bids[at].Ref] = message.ClaimMissing
 	}
-	note := func(state message.ClaimState) func(*sql.Rows) error {
-		return func(rows *sql.Rows) error {
+	note := func(state message.ClaimState) func(row) error {
+		return func(rows row) error {
 			var ref message.Ref
 			err := rows.Scan(&ref.MessageID, &ref.N, &ref.Dispatch)
 			states[ref] = state
@@ -141,18 +167,9 @@ func (t *txn) explain(ctx context.Context, open []int, bids []message.Bid, claim
 		}
 	}
 	l := list{columns: bidValues, rows: bidRows(rest)}
-	err := t.each(ctx, l, `SELECT vid, vn, vdispatch FROM v CROSS JOIN deliveries WHERE message_id=vid AND n=vn`,
-		note(message.ClaimNothing))
-	if err != nil {
-		return err
-	}
-	err = t.each(ctx, l, `UPDATE deliveries SET `+t.ended(`'failed'`, `'expired'`)+`
-		FROM v WHERE `+t.claimable()+` AND `+t.expired()+` RETURNING message_id, n, dispatch`, note(message.ClaimExpired))
-	for _, at := range open {
-		claims[at].State = states[bids[at].Ref]
-		if states[bids[at].Ref] == message.ClaimExpired {
-			states[bids[at].Ref] = message.ClaimNothing
-		}
-	}
-	return err
+	return slices.Concat(
+		t.with(l, `SELECT vid, vn, vdispatch FROM v CROSS JOIN deliveries WHERE message_id=vid AND n=vn`, note(message.ClaimNothing)),
+		t.lock(keysOf(rest, func(b message.Bid) message.Key { return b.Key })),
+		t.with(l, `UPDATE deliveries SET `+t.ended(`'failed'`, `'expired'`)+`
+			FROM v WHERE `+t.claimable()+` AND `+t.expired()+` RETURNING message_id, n, dispatch`, note(message.ClaimExpired)))
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -15,6 +14,16 @@ import (
 
 // contents are messages by id. One that is there and empty could not be read.
 type contents map[uuid.UUID]*message.Message
+
+// hasAll reports whether every bid's message is known.
+func (c contents) hasAll(bids []message.Bid) bool {
+	for _, bid := range bids {
+		if c[bid.MessageID] == nil {
+			return false
+		}
+	}
+	return true
+}
 
 // contentsFor reads the messages that the bids are likely to win: copies that
 // are stale cost a look at their row. When one message cannot be read at all,
@@ -95,7 +104,7 @@ func (t *txn) contents(ctx context.Context, l list, guard string) (contents, err
 	err := t.each(ctx, l, `
 		SELECT `+headColumns+`, content, EXISTS (SELECT 1 FROM attachments WHERE message_id=id)
 		FROM (SELECT DISTINCT message_id AS did, tenant_id AS dtenant FROM v CROSS JOIN deliveries WHERE `+guard+`) AS d
-		CROSS JOIN messages WHERE id=did AND tenant_id=dtenant`, func(rows *sql.Rows) error {
+		CROSS JOIN messages WHERE id=did AND tenant_id=dtenant`, func(rows row) error {
 		var h headRow
 		var content string
 		var files bool

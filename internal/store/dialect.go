@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -22,11 +20,10 @@ type dialect struct {
 	sweepGuard string // run first in a sweep of leases; fails where deliveries cannot be changed; "": nothing
 	epoch      string // an expression that changes when the database was restarted
 	hasTable   string // asks whether the table $1 exists
-	casts      map[kind]string
-	unnumbered bool // members of lists are bound in order
 
-	isolation sql.IsolationLevel // of reads that must see one state
-
+	list      func(l list, rows [][]any) (table string, args []any)       // writes the table expression v for some of a list's rows
+	begin     func(context.Context, *sql.Conn, bool) (transaction, error) // a read-only one sees one state
+	alone     func(*sql.Conn) transaction                                 // every run is a transaction of its own
 	goose     goose.Dialect
 	migrating func() (*sql.DB, func() error, error)                          // a handle to migrate on, and what ends its use
 	locked    func(context.Context, *sql.DB) ([]goose.ProviderOption, error) // keeps migrations apart
@@ -46,20 +43,6 @@ const (
 	kindText
 	kindBytes
 )
-
-// param writes the placeholder of a member of a list. Postgres has to be told
-// its type, since nothing else in a list of values does. SQLite looks up every
-// numbered parameter among all others, so that its time would grow with the
-// square of the list: there it has no number.
-func (d *dialect) param(b *strings.Builder, k kind, ordinal int) {
-	if d.unnumbered {
-		b.WriteByte('?')
-		return
-	}
-	b.WriteByte('$')
-	b.WriteString(strconv.Itoa(ordinal))
-	b.WriteString(d.casts[k])
-}
 
 // handles are the connections to one database. Writer and reader are the same
 // where the engine lets many write at once.

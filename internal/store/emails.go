@@ -66,7 +66,7 @@ func (t *txn) deliveriesOf(ctx context.Context, tenant int64, ids []uuid.UUID) (
 	}
 	found := make(map[uuid.UUID][]message.Delivery, len(ids))
 	err := t.each(ctx, l, `SELECT `+deliveryColumns+` FROM v CROSS JOIN deliveries
-		WHERE message_id=vid AND tenant_id=$1 ORDER BY message_id, n`, func(rows *sql.Rows) error {
+		WHERE message_id=vid AND tenant_id=$1 ORDER BY message_id, n`, func(rows row) error {
 		d, err := scanDelivery(rows)
 		found[d.MessageID] = append(found[d.MessageID], d)
 		return err

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 
 	"github.com/postrider/postrider/internal/message"
 )
@@ -21,7 +20,7 @@ func (s *Store) SweepExpired(ctx context.Context, limit int) (int, error) {
 			return err
 		}
 		err = t.each(ctx, refList(refs), `UPDATE deliveries SET `+t.ended(`'failed'`, `'expired'`)+` FROM v
-			WHERE `+queuedAs+` RETURNING message_id, n`, func(rows *sql.Rows) error {
+			WHERE `+queuedAs+` RETURNING message_id, n`, func(rows row) error {
 			var k message.Key
 			err := rows.Scan(&k.MessageID, &k.N)
 			expired = append(expired, k)

@@ -42,7 +42,7 @@ const deliveryColumns = `message_id, n, tenant_id, channel, role, address, lane,
 	dispatch, claim, phase, lease_until, worker_id, published_at, next_attempt_at, attempts, interrupted,
 	unknown_outcomes, remote_id, finished_at`
 
-func scanDelivery(rows *sql.Rows) (message.Delivery, error) {
+func scanDelivery(rows row) (message.Delivery, error) {
 	var d message.Delivery
 	var expires, lease, published, next, finished sql.NullInt64
 	var worker uuid.NullUUID

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -115,7 +114,7 @@ func (t *txn) takeKeys(ctx context.Context, leaders map[idempotent]accepting) (m
 		ON CONFLICT (tenant_id, key) DO UPDATE SET hash=excluded.hash, message_id=excluded.message_id,
 			response=excluded.response, expires_at=excluded.expires_at
 		WHERE idempotency.expires_at<=`+now+`
-		RETURNING tenant_id, key`, func(rows *sql.Rows) error {
+		RETURNING tenant_id, key`, func(rows row) error {
 		var id idempotent
 		err := rows.Scan(&id.tenant, &id.key)
 		taken[id] = true
@@ -140,7 +139,7 @@ func (t *txn) knownKeys(ctx context.Context, leaders map[idempotent]accepting, t
 	}
 	err := t.each(ctx, l, `
 		SELECT tenant_id, key, hash, message_id, response FROM v CROSS JOIN idempotency WHERE tenant_id=vtenant AND key=vkey`,
-		func(rows *sql.Rows) error {
+		func(rows row) error {
 			var id idempotent
 			f, err := scanFirst(rows, &id)
 			known[id] = f
@@ -158,7 +157,7 @@ func (s *Store) Replay(ctx context.Context, tenant int64, key string, hash [32]b
 	err = s.read(ctx, "look for the first request of a key", func(ctx context.Context, t *txn) error {
 		return t.rows(ctx, `
 			SELECT tenant_id, key, hash, message_id, response FROM idempotency
-			WHERE tenant_id=$1 AND key=$2 AND expires_at>`+t.clock(), []any{tenant, key}, func(rows *sql.Rows) error {
+			WHERE tenant_id=$1 AND key=$2 AND expires_at>`+t.clock(), []any{tenant, key}, func(rows row) error {
 			f, err := scanFirst(rows, &idempotent{})
 			answer, found = f.answer, f.hash == hash
 			return err
@@ -167,7 +166,7 @@ func (s *Store) Replay(ctx context.Context, tenant int64, key string, hash [32]b
 	return answer, found && err == nil, err
 }
 
-func scanFirst(rows *sql.Rows, id *idempotent) (first, error) {
+func scanFirst(rows row, id *idempotent) (first, error) {
 	var hash []byte
 	var response string
 	var messageID uuid.UUID
@@ -190,7 +189,7 @@ func (s *Store) forgetKeys(ctx context.Context) error {
 		err := s.tx(ctx, "forget idempotency keys", func(ctx context.Context, t *txn) error {
 			l = list{columns: []column{{"vtenant", kindInt}, {"vkey", kindText}}}
 			err := t.rows(ctx, `SELECT tenant_id, key FROM idempotency WHERE expires_at<=`+t.clock()+
-				` ORDER BY expires_at LIMIT $1`+t.skipLocked, []any{mostRows}, func(rows *sql.Rows) error {
+				` ORDER BY expires_at LIMIT $1`+t.skipLocked, []any{mostRows}, func(rows row) error {
 				var id idempotent
 				err := rows.Scan(&id.tenant, &id.key)
 				l.rows = append(l.rows, []any{id.tenant, id.key})

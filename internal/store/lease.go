@@ -2,7 +2,7 @@ package store
 
 import (
 	"context"
-	"database/sql"
+	"slices"
 
 	"github.com/postrider/postrider/internal/message"
 )
@@ -37,7 +37,7 @@ func (t *txn) renew(ctx context.Context, claims []message.Held) (map[message.Hel
 	if err != nil {
 		return nil, err
 	}
-	if err := t.hold(ctx, free, `lease_until=`+t.clock()+`+$1`, ``, stands); err != nil {
+	if err := t.run(ctx, t.hold(free, `lease_until=`+t.clock()+`+$1`, ``, stands)...); err != nil {
 		return nil, err
 	}
 	locked, err := t.heldNow(ctx, without(claims, stands), ``)
@@ -52,7 +52,7 @@ func (t *txn) renew(ctx context.Context, claims []message.Held) (map[message.Hel
 func (t *txn) heldNow(ctx context.Context, claims []message.Held, locking string) ([]message.Held, error) {
 	var found []message.Held
 	err := t.each(ctx, heldList(claims), `SELECT message_id, n, claim FROM v CROSS JOIN deliveries WHERE `+held+locking,
-		func(rows *sql.Rows) error {
+		func(rows row) error {
 			h, err := scanHeld(rows)
 			found = append(found, h)
 			return err
@@ -72,17 +72,12 @@ func without(claims []message.Held, some map[message.Held]bool) []message.Held {
 
 // Mark is the holder's last step before the final dot. False means refused.
 func (s *Store) Mark(ctx context.Context, claims []message.Held) ([]bool, error) {
-	run := s.tx
-	if len(claims) == 1 {
-		run = s.single
-	}
 	var done map[message.Held]bool
-	err := run(ctx, "mark", func(ctx context.Context, t *txn) error {
+	err := s.tx(ctx, "mark", func(ctx context.Context, t *txn) error {
 		done = make(map[message.Held]bool, len(claims))
-		if err := t.lock(ctx, keysOf(claims, func(h message.Held) message.Key { return h.Key })); err != nil {
-			return err
-		}
-		return t.hold(ctx, claims, `phase=2, lease_until=`+t.clock()+`+$1`, ` AND `+t.live(), done)
+		return t.last(ctx, slices.Concat(
+			t.lock(keysOf(claims, func(h message.Held) message.Key { return h.Key })),
+			t.hold(claims, `phase=2, lease_until=`+t.clock()+`+$1`, ` AND `+t.live(), done))...)
 	})
 	if err != nil {
 		return nil, err
@@ -91,11 +86,11 @@ func (s *Store) Mark(ctx context.Context, claims []message.Held) ([]bool, error)
 }
 
 // hold makes an update that the holder alone may make, and notes where it did.
-func (t *txn) hold(ctx context.Context, claims []message.Held, set, guard string, done map[message.Held]bool) error {
+func (t *txn) hold(claims []message.Held, set, guard string, done map[message.Held]bool) []command {
 	l := heldList(claims)
 	l.fixed = []any{t.lease}
-	return t.each(ctx, l, `UPDATE deliveries SET `+set+` FROM v WHERE `+held+guard+` RETURNING message_id, n, claim`,
-		func(rows *sql.Rows) error {
+	return t.with(l, `UPDATE deliveries SET `+set+` FROM v WHERE `+held+guard+` RETURNING message_id, n, claim`,
+		func(rows row) error {
 			h, err := scanHeld(rows)
 			done[h] = true
 			return err
@@ -110,7 +105,7 @@ func heldList(claims []message.Held) list {
 	return l
 }
 
-func scanHeld(rows *sql.Rows) (message.Held, error) {
+func scanHeld(rows row) (message.Held, error) {
 	var h message.Held
 	err := rows.Scan(&h.MessageID, &h.N, &h.Claim)
 	return h, err

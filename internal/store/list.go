@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"slices"
 
 	"github.com/google/uuid"
@@ -78,7 +77,7 @@ func (t *txn) ids(ctx context.Context, query string, f message.Filter, more ...a
 		after = uuid.Max
 	}
 	var ids []uuid.UUID
-	err := t.rows(ctx, query, append([]any{f.TenantID, after, f.Before}, more...), func(rows *sql.Rows) error {
+	err := t.rows(ctx, query, append([]any{f.TenantID, after, f.Before}, more...), func(rows row) error {
 		var id uuid.UUID
 		err := rows.Scan(&id)
 		ids = append(ids, id)
@@ -149,7 +148,7 @@ func (t *txn) views(ctx context.Context, tenant int64, ids []uuid.UUID) ([]messa
 	}
 	heads := make(map[uuid.UUID]message.View, len(ids))
 	err := t.each(ctx, l, `SELECT `+headColumns+`, `+t.clock()+` FROM v CROSS JOIN messages WHERE id=vid AND tenant_id=$1`,
-		func(rows *sql.Rows) error {
+		func(rows row) error {
 			var h headRow
 			var now int64
 			if err := rows.Scan(append(h.dest(), &now)...); err != nil {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"github.com/postrider/postrider/internal/message"
@@ -63,7 +62,7 @@ func (t *txn) lockQueued(ctx context.Context, guard string, args []any, limit in
 	var refs []message.Ref
 	query := `SELECT message_id, n, dispatch FROM deliveries WHERE status='queued' AND ` + guard +
 		` LIMIT ` + ordinal(len(args)+1) + t.skipLocked
-	err := t.rows(ctx, query, append(args[:len(args):len(args)], limit), func(rows *sql.Rows) error {
+	err := t.rows(ctx, query, append(args[:len(args):len(args)], limit), func(rows row) error {
 		var ref message.Ref
 		err := rows.Scan(&ref.MessageID, &ref.N, &ref.Dispatch)
 		refs = append(refs, ref)

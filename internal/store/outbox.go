@@ -2,7 +2,7 @@ package store
 
 import (
 	"context"
-	"database/sql"
+	"slices"
 	"time"
 
 	"github.com/postrider/postrider/internal/message"
@@ -12,7 +12,11 @@ import (
 // transaction then, and others go on with them.
 const publishLimit = 10 * time.Second
 
-// outboxColumns are what a step that went →OUTBOX returns.
+// outboxInto are the columns of a row of the outbox.
+const outboxInto = `message_id, n, dispatch, tenant_id, channel, lane, due_at`
+
+// outboxColumns are what they are taken from, and what a step that went →OUTBOX
+// returns.
 const outboxColumns = `message_id, n, dispatch, tenant_id, channel, lane, next_attempt_at`
 
 var outboxValues = []column{
@@ -23,7 +27,7 @@ var outboxValues = []column{
 // outboxRows collects what a step returned for the outbox.
 type outboxRows struct{ rows [][]any }
 
-func (o *outboxRows) scan(rows *sql.Rows) error {
+func (o *outboxRows) scan(rows row) error {
 	var ref message.Ref
 	var tenant, due int64
 	var channel, lane string
@@ -33,8 +37,12 @@ func (o *outboxRows) scan(rows *sql.Rows) error {
 }
 
 func (t *txn) insertOutbox(ctx context.Context, o outboxRows) error {
-	return t.each(ctx, list{columns: outboxValues, rows: o.rows}, `
-		INSERT INTO outbox (message_id, n, dispatch, tenant_id, channel, lane, due_at)
+	return t.run(ctx, t.toInsert(o)...)
+}
+
+func (t *txn) toInsert(o outboxRows) []command {
+	return t.with(list{columns: outboxValues, rows: o.rows}, `
+		INSERT INTO outbox (`+outboxInto+`)
 		SELECT vid, vn, vdispatch, vtenant, vchannel, vlane, vdue FROM v WHERE vid IS NOT NULL`, nil)
 }
 
@@ -71,7 +79,7 @@ func (s *Store) Dispatch(ctx context.Context, lane message.Lane, limit int,
 	}
 	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishLimit+opLimit)
 	defer cancel()
-	err = s.once(whole, s.writer, nil, func(whole context.Context, t *txn) error {
+	err = s.once(whole, s.writer, false, func(whole context.Context, t *txn) error {
 		refs, err := t.takeDue(whole, lane, limit)
 		if err != nil || len(refs) == 0 {
 			return err
@@ -99,20 +107,17 @@ func confirmedOf(refs []message.Ref, errs []error) []message.Ref {
 }
 
 func (t *txn) takeDue(ctx context.Context, lane message.Lane, limit int) ([]message.Ref, error) {
-	if err := t.begin(ctx, t.relayGuard); err != nil {
-		return nil, err
-	}
 	var refs []message.Ref
-	err := t.rows(ctx, `
+	err := t.run(ctx, append(guard(t.relayGuard), command{query: `
 		SELECT message_id, n, dispatch FROM outbox
-		WHERE channel=$1 AND lane=$2 AND due_at<=`+t.clock()+`
-		ORDER BY due_at, message_id LIMIT $3`+t.skipLocked,
-		[]any{message.ChannelEmail, lane, limit}, func(rows *sql.Rows) error {
+		WHERE channel=$1 AND lane=$2 AND due_at<=` + t.clock() + `
+		ORDER BY due_at, message_id LIMIT $3` + t.skipLocked,
+		args: []any{message.ChannelEmail, lane, limit}, scan: func(rows row) error {
 			var ref message.Ref
 			err := rows.Scan(&ref.MessageID, &ref.N, &ref.Dispatch)
 			refs = append(refs, ref)
 			return err
-		})
+		}})...)
 	return refs, err
 }
 
@@ -120,14 +125,8 @@ func (t *txn) takeDue(ctx context.Context, lane message.Lane, limit int) ([]mess
 // gone on since, claimed or rescheduled, keeps what it says.
 func (t *txn) settle(ctx context.Context, refs []message.Ref) error {
 	l := refList(refs)
-	err := t.each(ctx, l, `
-		DELETE FROM outbox WHERE (message_id, n, dispatch) IN (SELECT vid, vn, vdispatch FROM v)`, nil)
-	if err != nil {
-		return err
-	}
-	if err := t.lock(ctx, keysOf(refs, func(r message.Ref) message.Key { return r.Key })); err != nil {
-		return err
-	}
-	return t.each(ctx, l, `
-		UPDATE deliveries SET published_at=`+t.clock()+` FROM v WHERE `+queuedAs, nil)
+	return t.last(ctx, slices.Concat(
+		t.with(l, `DELETE FROM outbox WHERE (message_id, n, dispatch) IN (SELECT vid, vn, vdispatch FROM v)`, nil),
+		t.lock(keysOf(refs, func(r message.Ref) message.Key { return r.Key })),
+		t.with(l, `UPDATE deliveries SET published_at=`+t.clock()+` FROM v WHERE `+queuedAs, nil))...)
 }

@@ -88,16 +88,31 @@ func parsePostgres(text string) (*pgxpool.Config, error) {
 	if severalHosts(config.ConnConfig) && config.ConnConfig.ValidateConnect == nil {
 		config.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
-	for name, value := range map[string]string{
-		"statement_timeout": millisText(statementTimeout), "lock_timeout": millisText(lockTimeout),
-		"idle_in_transaction_session_timeout": millisText(idleTimeout),
-		"application_name":                    "postrider",
-	} {
+	for name, value := range sessionSettings() {
 		if _, set := config.ConnConfig.RuntimeParams[name]; !set {
 			config.ConnConfig.RuntimeParams[name] = value
 		}
 	}
 	return config, nil
+}
+
+// sessionSettings are those of our sessions where the URL has no others.
+//
+// Every statement is about few rows and has an index that leads to them. The
+// planner cannot know that: it prepares statements while the tables are empty, or
+// after an outbox was empty when it was looked at, finds that reading the whole
+// table is cheapest, and keeps to it while the table grows. So it is left no other
+// way than from the list at hand through the index, row by row, and plans once.
+// Where there is no index, a high cost stands for the missing one, which must not
+// be taken for a reason to compile the statement.
+func sessionSettings() map[string]string {
+	return map[string]string{
+		"statement_timeout": millisText(statementTimeout), "lock_timeout": millisText(lockTimeout),
+		"idle_in_transaction_session_timeout": millisText(idleTimeout),
+		"application_name":                    "postrider",
+		"plan_cache_mode":                     "force_generic_plan",
+		"enable_seqscan":                      "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off",
+	}
 }
 
 // severalHosts: a primary and its standbys. Only one of them takes writes, and
@@ -141,8 +156,9 @@ func postgresDialect(config *pgxpool.Config) *dialect {
 		sweepGuard: `LOCK TABLE deliveries IN ROW EXCLUSIVE MODE NOWAIT`, // the lock of every UPDATE
 		epoch:      `CAST(EXTRACT(EPOCH FROM pg_postmaster_start_time()) AS TEXT)`,
 		hasTable:   `SELECT CASE WHEN to_regclass($1) IS NULL THEN 0 ELSE 1 END`,
-		casts:      map[kind]string{kindUUID: "::uuid", kindInt: "::bigint", kindText: "::text", kindBytes: "::bytea"},
-		isolation:  sql.LevelRepeatableRead,
+		list:       postgresList,
+		begin:      beginPostgres,
+		alone:      func(conn *sql.Conn) transaction { return &postgresTx{conn: conn} },
 		goose:      goose.DialectPostgres,
 		migrating:  func() (*sql.DB, func() error, error) { return migratingPostgres(config) },
 		locked:     lockPostgresMigrations,

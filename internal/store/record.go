@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	"github.com/postrider/postrider/internal/message"
 )
@@ -12,18 +13,18 @@ import (
 func (s *Store) Record(ctx context.Context, outcomes []message.Outcome) []error {
 	return each(ctx, s, "record", outcomes, func(ctx context.Context, t *txn, outcomes []message.Outcome) error {
 		keys := keysOf(outcomes, func(o message.Outcome) message.Key { return o.Key })
-		if err := t.lock(ctx, keys); err != nil {
+		if distinct(keys) {
+			return t.record(ctx, t.lock(keys), outcomes)
+		}
+		if err := t.run(ctx, t.lock(keys)...); err != nil {
 			return err
 		}
-		if !distinct(keys) { // two holders of one delivery: one after the other
-			for i := range outcomes {
-				if err := t.record(ctx, outcomes[i:i+1]); err != nil {
-					return err
-				}
+		for i := range outcomes { // two holders of one delivery: one after the other
+			if err := t.recordMore(ctx, outcomes[i:i+1]); err != nil {
+				return err
 			}
-			return nil
 		}
-		return t.record(ctx, outcomes)
+		return nil
 	})
 }
 
@@ -38,9 +39,37 @@ func distinct(keys []message.Key) bool {
 	return true
 }
 
-// record writes outcomes of distinct deliveries, one statement for each kind of
-// step that occurs.
-func (t *txn) record(ctx context.Context, outcomes []message.Outcome) error {
+// record writes outcomes of distinct deliveries and commits. Where nothing goes
+// back to the outbox, no statement needs another's answer.
+func (t *txn) record(ctx context.Context, locks []command, outcomes []message.Outcome) error {
+	var queued outboxRows
+	steps := append(locks, t.steps(outcomes, &queued)...)
+	if !mayQueue(outcomes) {
+		return t.last(ctx, append(steps, t.history(outcomes)...)...)
+	}
+	if err := t.run(ctx, steps...); err != nil {
+		return err
+	}
+	if anyDueNow(outcomes) {
+		t.rings(queued)
+	}
+	return t.last(ctx, append(t.history(outcomes), t.toInsert(queued)...)...)
+}
+
+// recordMore is record within a transaction that goes on.
+func (t *txn) recordMore(ctx context.Context, outcomes []message.Outcome) error {
+	var queued outboxRows
+	if err := t.run(ctx, t.steps(outcomes, &queued)...); err != nil {
+		return err
+	}
+	if anyDueNow(outcomes) {
+		t.rings(queued)
+	}
+	return t.run(ctx, append(t.history(outcomes), t.toInsert(queued)...)...)
+}
+
+// steps are one statement for each kind of step that occurs.
+func (t *txn) steps(outcomes []message.Outcome, queued *outboxRows) []command {
 	lists := map[ending]*list{}
 	for i := range outcomes {
 		o := &outcomes[i]
@@ -51,23 +80,20 @@ func (t *txn) record(ctx context.Context, outcomes []message.Outcome) error {
 			lists[e].rows = append(lists[e].rows, outcomeRow(o))
 		}
 	}
-	var queued outboxRows
+	var steps []command
 	for e := ending(0); e < endings; e++ {
-		if lists[e] == nil {
-			continue
-		}
-		err := t.each(ctx, *lists[e], t.endingStatement(e), queued.scan)
-		if err != nil {
-			return err
+		if lists[e] != nil {
+			steps = append(steps, t.with(*lists[e], t.endingStatement(e), e.scan(queued))...)
 		}
 	}
-	if err := t.insertAttempts(ctx, outcomes); err != nil {
-		return err
-	}
-	if anyDueNow(outcomes) {
-		t.rings(queued)
-	}
-	return t.insertOutbox(ctx, queued)
+	return steps
+}
+
+// mayQueue reports whether an outcome may send its delivery back to the outbox.
+func mayQueue(outcomes []message.Outcome) bool {
+	return slices.ContainsFunc(outcomes, func(o message.Outcome) bool {
+		return slices.ContainsFunc(endingsOf(&o), ending.queues)
+	})
 }
 
 func anyDueNow(outcomes []message.Outcome) bool {
@@ -92,6 +118,17 @@ const (
 	endRetry     // a try is charged and the next is planned
 	endings
 )
+
+// queues reports whether the step goes →OUTBOX.
+func (e ending) queues() bool { return e == endReleased || e == endRetry }
+
+// scan reads what the step returns: nothing, unless it goes →OUTBOX.
+func (e ending) scan(queued *outboxRows) func(row) error {
+	if e.queues() {
+		return queued.scan
+	}
+	return nil
+}
 
 func endingsOf(o *message.Outcome) []ending {
 	charged := endRetry

@@ -84,13 +84,15 @@ func openHandle(ctx context.Context, file string, conns int, options url.Values)
 
 func sqliteDialect(writer *sql.DB) *dialect {
 	return &dialect{
-		engine:     "sqlite",
-		now:        `CAST(unixepoch('subsec')*1000 AS INTEGER)`,
-		epoch:      `'` + strconv.FormatInt(time.Now().UnixNano(), 36) + `'`, // of this opening
-		hasTable:   `SELECT COUNT(*) FROM sqlite_master WHERE type='table' AND name=$1`,
-		unnumbered: true,
-		goose:      goose.DialectSQLite3,
-		migrating:  func() (*sql.DB, func() error, error) { return writer, func() error { return nil }, nil },
+		engine:    "sqlite",
+		now:       `CAST(unixepoch('subsec')*1000 AS INTEGER)`,
+		epoch:     `'` + strconv.FormatInt(time.Now().UnixNano(), 36) + `'`, // of this opening
+		hasTable:  `SELECT COUNT(*) FROM sqlite_master WHERE type='table' AND name=$1`,
+		list:      sqliteList,
+		begin:     beginSQL,
+		alone:     func(conn *sql.Conn) transaction { return sqlConn{conn} },
+		goose:     goose.DialectSQLite3,
+		migrating: func() (*sql.DB, func() error, error) { return writer, func() error { return nil }, nil },
 		locked: func(context.Context, *sql.DB) ([]goose.ProviderOption, error) {
 			return nil, nil // the file's lock holds
 		},

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"github.com/google/uuid"
@@ -54,7 +53,7 @@ func (s *Store) steer(ctx context.Context, op string, tenant int64, id uuid.UUID
 		step, args := set(t)
 		err = t.rows(ctx, `UPDATE deliveries SET `+step+` AND tenant_id=$1 AND message_id=$2
 			RETURNING n, status, dispatch, channel, lane, COALESCE(next_attempt_at, 0)`,
-			append([]any{tenant, id}, args...), func(rows *sql.Rows) error {
+			append([]any{tenant, id}, args...), func(rows row) error {
 				var d message.Delivery
 				var due int64
 				err := rows.Scan(&d.N, &d.Status, &d.Dispatch, &d.Channel, &d.Lane, &due)
@@ -80,6 +79,6 @@ func (s *Store) steer(ctx context.Context, op string, tenant int64, id uuid.UUID
 // many there are.
 func (t *txn) lockMessage(ctx context.Context, tenant int64, id uuid.UUID) (n int, err error) {
 	err = t.rows(ctx, `SELECT n FROM deliveries WHERE tenant_id=$1 AND message_id=$2 ORDER BY n`+t.lockRows,
-		[]any{tenant, id}, func(*sql.Rows) error { n++; return nil })
+		[]any{tenant, id}, func(row) error { n++; return nil })
 	return n, err
 }

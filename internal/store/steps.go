@@ -25,8 +25,10 @@ func (t *txn) ended(status, reason string) string {
 const (
 	// fenced lets a holder write the end of its try, also over an unknown one.
 	fenced = `message_id=vid AND n=vn AND claim=vclaim AND status IN ('sending','unknown')`
-	// held lets the holder alone write.
-	held = `message_id=vid AND n=vn AND claim=vclaim AND status='sending'`
+	// held lets the holder alone write. By the table's CHECK a phase is what is being
+	// sent has, and nothing else; said so, the small index of leases cannot seem a
+	// shorter way to the row than its key.
+	held = `message_id=vid AND n=vn AND claim=vclaim AND phase<>0`
 	// queuedAs is a queued delivery that has not gone on since it was looked at.
 	queuedAs = `message_id=vid AND n=vn AND dispatch=vdispatch AND status='queued'`
 	// newUnknown is 1 unless the sweep has counted this outcome already.

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -17,7 +16,7 @@ import (
 func (s *Store) SweepLeases(ctx context.Context, asOf time.Time, limit int, spread time.Duration) (message.Swept, error) {
 	var swept message.Swept
 	err := s.tx(ctx, "sweep leases", func(ctx context.Context, t *txn) (err error) {
-		if err := t.begin(ctx, t.sweepGuard); err != nil {
+		if err := t.run(ctx, guard(t.sweepGuard)...); err != nil {
 			return err
 		}
 		swept, err = t.sweepHolders(ctx, t.leaseOver(), limit, spread, unixMillis(asOf))
@@ -70,9 +69,9 @@ func (t *txn) sweepHolders(ctx context.Context, guard string, limit int, spread 
 		},
 	}
 	for _, step := range steps {
-		scan := func(*sql.Rows) error { *step.count++; return nil }
+		scan := func(row) error { *step.count++; return nil }
 		if step.count == &swept.Requeued {
-			scan = func(rows *sql.Rows) error { *step.count++; return queued.scan(rows) }
+			scan = func(rows row) error { *step.count++; return queued.scan(rows) }
 		}
 		err := t.each(ctx, l, `UPDATE deliveries SET `+step.set+` FROM v WHERE `+held+` AND `+step.where+
 			` RETURNING `+outboxColumns, scan)
@@ -93,7 +92,7 @@ func (t *txn) findHolders(ctx context.Context, guard string, limit int, args []a
 	var holders []holder
 	err := t.rows(ctx, `
 		SELECT message_id, n, claim, phase, worker_id, CASE WHEN lease_until-$2>`+t.clock()+` THEN 0 ELSE lease_until-$2 END FROM deliveries
-		WHERE `+guard+` ORDER BY lease_until LIMIT $1`+t.skipLocked, append([]any{limit, t.lease}, args...), func(rows *sql.Rows) error {
+		WHERE `+guard+` ORDER BY lease_until LIMIT $1`+t.skipLocked, append([]any{limit, t.lease}, args...), func(rows row) error {
 		var h holder
 		var worker uuid.NullUUID
 		err := rows.Scan(&h.MessageID, &h.N, &h.Claim, &h.phase, &worker, &h.begun)
@@ -117,5 +116,5 @@ func (t *txn) writeHistory(ctx context.Context, holders []holder) error {
 		}
 		rows = append(rows, attemptRow(h.MessageID, &a))
 	}
-	return t.writeAttempts(ctx, rows, `DO NOTHING`)
+	return t.run(ctx, t.writeAttempts(rows, `DO NOTHING`)...)
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"github.com/postrider/postrider/internal/message"
@@ -30,7 +29,7 @@ func (s *Store) ensureTenant(ctx context.Context, name string) (int64, error) {
 	op := fmt.Sprintf("tenant %q", name)
 	for range tenantTries {
 		err := s.single(ctx, op, func(ctx context.Context, t *txn) error {
-			return t.rows(ctx, `SELECT id FROM tenants WHERE name=$1`, []any{name}, func(rows *sql.Rows) error {
+			return t.rows(ctx, `SELECT id FROM tenants WHERE name=$1`, []any{name}, func(rows row) error {
 				return rows.Scan(&id)
 			})
 		})

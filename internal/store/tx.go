@@ -18,11 +18,9 @@ const (
 // txn is a transaction, or a handle on which every statement is its own.
 type txn struct {
 	*Store
-	q interface {
-		ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	}
-	due lanes // of which rows of the outbox became due: rung for once committed
+	under transaction
+	over  bool  // committed with its last commands
+	due   lanes // of which rows of the outbox became due: rung for once committed
 }
 
 // step does one piece of work inside a transaction. It may be called again.
@@ -32,28 +30,28 @@ type step func(ctx context.Context, t *txn) error
 // back to break a deadlock.
 func (s *Store) tx(ctx context.Context, op string, do step) error {
 	return s.repeat(ctx, op, func(ctx context.Context) error {
-		return s.once(ctx, s.writer, nil, do)
+		return s.once(ctx, s.writer, false, do)
 	})
 }
 
 // single runs a step of one statement without the round trips of a transaction.
 func (s *Store) single(ctx context.Context, op string, do step) error {
 	return s.repeat(ctx, op, func(ctx context.Context) error {
-		return s.on(ctx, s.writer, func(conn *sql.Conn) error { return do(ctx, &txn{Store: s, q: conn}) })
+		return s.on(ctx, s.writer, func(conn *sql.Conn) error { return do(ctx, &txn{Store: s, under: s.alone(conn)}) })
 	})
 }
 
 // read runs statements that change nothing.
 func (s *Store) read(ctx context.Context, op string, do step) error {
 	return s.repeat(ctx, op, func(ctx context.Context) error {
-		return s.on(ctx, s.reader, func(conn *sql.Conn) error { return do(ctx, &txn{Store: s, q: conn}) })
+		return s.on(ctx, s.reader, func(conn *sql.Conn) error { return do(ctx, &txn{Store: s, under: s.alone(conn)}) })
 	})
 }
 
 // snapshot runs statements that change nothing and see one state together.
 func (s *Store) snapshot(ctx context.Context, op string, do step) error {
 	return s.repeat(ctx, op, func(ctx context.Context) error {
-		return s.once(ctx, s.reader, &sql.TxOptions{Isolation: s.isolation, ReadOnly: true}, do)
+		return s.once(ctx, s.reader, true, do)
 	})
 }
 
@@ -96,19 +94,22 @@ func (s *Store) on(ctx context.Context, db *sql.DB, do func(*sql.Conn) error) (e
 	return err
 }
 
-func (s *Store) once(ctx context.Context, db *sql.DB, opts *sql.TxOptions, do step) error {
+// once runs do in a transaction. One that changes nothing sees one state.
+func (s *Store) once(ctx context.Context, db *sql.DB, readOnly bool, do step) error {
 	return s.on(ctx, db, func(conn *sql.Conn) (err error) {
-		tx, err := conn.BeginTx(ctx, opts)
+		tx, err := s.begin(ctx, conn, readOnly)
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, undone(tx.Rollback())) }() // does nothing after the commit
-		t := &txn{Store: s, q: tx}
+		defer func() { err = errors.Join(err, undone(tx.rollback())) }() // does nothing after the commit
+		t := &txn{Store: s, under: tx}
 		if err := do(ctx, t); err != nil {
 			return err
 		}
-		if err := tx.Commit(); err != nil {
-			return err
+		if !t.over {
+			if err := tx.commit(ctx); err != nil {
+				return err
+			}
 		}
 		if len(t.due) > 0 {
 			s.bells.ring(t.due)
@@ -150,44 +151,49 @@ func each[T any](ctx context.Context, s *Store, op string, items []T, do func(co
 	return errs
 }
 
-// begin runs what the engine asks of a transaction at its start; "": nothing.
-func (t *txn) begin(ctx context.Context, guard string) error {
-	if guard == "" {
+// run has commands done that need nothing of each other's answers, on Postgres in
+// one round trip.
+func (t *txn) run(ctx context.Context, commands ...command) error {
+	if len(commands) == 0 {
 		return nil
 	}
-	_, err := t.exec(ctx, guard)
+	return t.under.run(ctx, commands, false)
+}
+
+// last is run for the last commands of a transaction, which is committed with them.
+// What is to happen only after the commit happens after the step, as always.
+func (t *txn) last(ctx context.Context, commands ...command) error {
+	if len(commands) == 0 {
+		return nil
+	}
+	err := t.under.run(ctx, commands, true)
+	t.over = err == nil
 	return err
 }
 
-// exec runs a statement and returns how many rows it changed.
-func (t *txn) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	res, err := t.q.ExecContext(ctx, query, args...)
-	if err != nil {
-		return 0, err
+// guard is what the engine asks of a transaction at its start; "": nothing.
+func guard(query string) []command {
+	if query == "" {
+		return nil
 	}
-	return res.RowsAffected()
+	return []command{{query: query}}
 }
 
-// rows runs a query and calls scan for each row, to the end: a statement that
-// changes rows is complete only then.
-func (t *txn) rows(ctx context.Context, query string, args []any, scan func(*sql.Rows) error) (err error) {
-	rows, err := t.q.QueryContext(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		if err := scan(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+// exec runs a statement and returns how many rows it changed.
+func (t *txn) exec(ctx context.Context, query string, args ...any) (changed int64, err error) {
+	err = t.run(ctx, command{query: query, args: args, changed: &changed})
+	return changed, err
+}
+
+// rows runs a query and calls scan for each row.
+func (t *txn) rows(ctx context.Context, query string, args []any, scan func(row) error) error {
+	return t.run(ctx, command{query: query, args: args, scan: scan})
 }
 
 // row runs a query of one row; none is sql.ErrNoRows.
 func (t *txn) row(ctx context.Context, query string, args []any, dest ...any) error {
 	found := false
-	err := t.rows(ctx, query, args, func(rows *sql.Rows) error {
+	err := t.rows(ctx, query, args, func(rows row) error {
 		found = true
 		return rows.Scan(dest...)
 	})

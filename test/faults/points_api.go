@@ -22,7 +22,7 @@ func apiPoints() []*killPoint {
 			fault: "the producer is killed before its COMMIT of an acceptance reaches Postgres",
 			seen:  "nothing is stored, the caller has no answer, asking again with the key makes one message",
 			once: func(ctx context.Context, e *episode) error {
-				commit := tap.Rule{From: tap.Client, At: "Query", Match: "commit", Within: e.address}
+				commit := tap.Rule{From: tap.Client, At: "Execute", Match: "commit", Within: e.address}
 				return e.dieAccepting(ctx, commit, 0)
 			},
 		},
@@ -31,8 +31,7 @@ func apiPoints() []*killPoint {
 			fault: "the producer is killed after Postgres has committed an acceptance, before the 202",
 			seen:  "the message is stored, the caller has no answer, asking again with the key gives the same id",
 			once: func(ctx context.Context, e *episode) error {
-				committed := tap.Rule{From: tap.Server, At: "CommandComplete", Match: "COMMIT", Within: e.address}
-				return e.dieAccepting(ctx, committed, 1)
+				return e.dieAccepting(ctx, committed(e.address), 1)
 			},
 		},
 		{

@@ -31,8 +31,7 @@ func consumerPoints() []*killPoint {
 			fault: "the consumer is killed after Postgres has committed its claim, before it speaks to the relay host",
 			seen:  "its copy goes to another, who takes the claim over at once",
 			once: func(ctx context.Context, e *episode) error {
-				claimed := tap.Rule{From: tap.Server, At: "CommandComplete", Match: "COMMIT", Within: "SET status='sending', phase=1"}
-				return e.killAt(ctx, claimed, e.of(rig.Consumer, tables))
+				return e.killAt(ctx, committed("SET status='sending', phase=1"), e.of(rig.Consumer, tables))
 			},
 		},
 		dieAt(smtptest.Mail), dieAt(smtptest.Rcpt), dieAt(smtptest.Data),
@@ -47,7 +46,7 @@ func consumerPoints() []*killPoint {
 			fault: "the consumer is killed after Postgres has its mark, before it writes the final dot",
 			seen:  "nobody can know that nothing was sent: one unknown outcome is on record",
 			once: func(ctx context.Context, e *episode) error {
-				return e.killAt(ctx, tap.Rule{From: tap.Server, At: "ReadyForQuery", Within: "SET phase=2"}, e.of(rig.Consumer, tables))
+				return e.killAt(ctx, committed("SET phase=2"), e.of(rig.Consumer, tables))
 			},
 		},
 		{
@@ -92,11 +91,12 @@ func dieInTheBody(ctx context.Context, e *episode) error {
 	})
 }
 
-// dieRecording waits for the final dot to look for the commit that follows it.
+// dieRecording waits for the final dot to look for the commit that follows it: the
+// Sync behind the statements, without which the server forgets them.
 func dieRecording(ctx context.Context, e *episode) error {
 	struck := make(chan struct{})
 	commit := tap.Rule{
-		From: tap.Client, At: "Query", Match: "commit", Within: "INSERT INTO attempts", Times: 1, End: tap.Drop,
+		From: tap.Client, At: "Sync", Within: "INSERT INTO attempts", Times: 1, End: tap.Drop,
 		Do: func(ev tap.Event) { defer close(struck); e.kill(ctx, e.owner(ev.Proxy)) },
 	}
 	var t *tap.Trigger

@@ -36,7 +36,7 @@ func relayPoints() []*killPoint {
 			fault: "the relay is killed after the confirm, before its COMMIT reaches Postgres",
 			seen:  "they are published again; of the two copies one is sent, the other acked",
 			once: func(ctx context.Context, e *episode) error {
-				return e.dieRelaying(ctx, tap.Rule{From: tap.Client, At: "Query", Match: "commit", Within: "SET published_at="}, tables, 2)
+				return e.dieRelaying(ctx, tap.Rule{From: tap.Client, At: "Execute", Match: "commit", Within: "SET published_at="}, tables, 2)
 			},
 		},
 		{
@@ -44,7 +44,7 @@ func relayPoints() []*killPoint {
 			fault: "the relay is killed after Postgres has committed that the copies are the broker's, before it hears of that",
 			seen:  "they are published once",
 			once: func(ctx context.Context, e *episode) error {
-				return e.dieRelaying(ctx, tap.Rule{From: tap.Server, At: "CommandComplete", Match: "COMMIT", Within: "SET published_at="}, tables, 1)
+				return e.dieRelaying(ctx, committed("SET published_at="), tables, 1)
 			},
 		},
 		{

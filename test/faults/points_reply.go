@@ -18,25 +18,27 @@ func replyPoints() []*killPoint {
 			},
 		}
 	}
-	committed := func(within string) tap.Rule {
-		return tap.Rule{From: tap.Server, At: "CommandComplete", Match: "COMMIT", Within: within, End: tap.Drop}
+	unheard := func(within string) tap.Rule {
+		r := committed(within)
+		r.End = tap.Drop
+		return r
 	}
 	points := []*killPoint{
 		lost("reply-of-acceptance", 2, oneProducer, "the connection breaks when Postgres answers the COMMIT of an acceptance",
-			"asking again with the key gives the same id", rig.Producer, tables, committed("INSERT INTO messages")),
+			"asking again with the key gives the same id", rig.Producer, tables, unheard("INSERT INTO messages")),
 		lost("reply-of-settling", 6, oneProducer, "the connection breaks when Postgres answers the COMMIT of the relay",
-			"the row is not published again", rig.Producer, tables, committed("SET published_at=")),
+			"the row is not published again", rig.Producer, tables, unheard("SET published_at=")),
 		lost("confirm", 5, oneProducer, "a confirm of the broker is lost",
 			"the row is published again, one of the copies is sent", rig.Producer, broker,
 			tap.Rule{From: tap.Server, At: "basic.ack", End: tap.Swallow}),
 		lost("delivery", 30, twoConsumers, "the connection breaks when the broker delivers a copy",
 			"it goes to another or comes again", rig.Consumer, broker, tap.Rule{From: tap.Server, At: "basic.deliver", End: tap.Drop}),
 		lost("reply-of-claim", 32, doubts, "the connection breaks when Postgres answers the COMMIT of a claim",
-			"nobody knows of the claim, the sweep takes it back", rig.Consumer, tables, committed("SET status='sending', phase=1")),
+			"nobody knows of the claim, the sweep takes it back", rig.Consumer, tables, unheard("SET status='sending', phase=1")),
 		lost("reply-of-mark", 32, twoConsumers, "the connection breaks when Postgres answers the mark",
-			"it is asked again", rig.Consumer, tables, tap.Rule{From: tap.Server, At: "ReadyForQuery", Within: "SET phase=2", End: tap.Drop}),
+			"it is asked again", rig.Consumer, tables, unheard("SET phase=2")),
 		lost("reply-of-record", 33, twoConsumers, "the connection breaks when Postgres answers the COMMIT of an outcome",
-			"it is recorded once", rig.Consumer, tables, committed("INSERT INTO attempts")),
+			"it is recorded once", rig.Consumer, tables, unheard("INSERT INTO attempts")),
 		lost("ack", 30, twoConsumers, "the connection breaks before an ack reaches the broker",
 			"the copy comes again, is acked and not sent", rig.Consumer, broker,
 			tap.Rule{From: tap.Client, At: "basic.ack", Match: "[[", End: tap.Drop}),
@@ -45,6 +47,12 @@ func replyPoints() []*killPoint {
 		p.later = p.name == "reply-of-claim"
 	}
 	return points
+}
+
+// committed is where Postgres says that a transaction is over which had such a
+// statement: short ones have no COMMIT of their own.
+func committed(within string) tap.Rule {
+	return tap.Rule{From: tap.Server, At: "ReadyForQuery", Match: "I", Within: within}
 }
 
 // strikeWith does to a step what the rule says, and nothing to any process.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgproto3"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // longestValue bounds what is kept of an argument: a mail's text may be one.
@@ -40,6 +41,8 @@ func value(v []byte, binaryFormat bool) string {
 	switch {
 	case v == nil:
 		return "NULL"
+	case binaryFormat && isArray(v):
+		return elements(v)
 	case binaryFormat && len(v) == 16:
 		return uuid.UUID(v).String()
 	case binaryFormat && len(v) == 8:
@@ -49,4 +52,39 @@ func value(v []byte, binaryFormat bool) string {
 	default:
 		return string(v[:min(len(v), longestValue)])
 	}
+}
+
+// arrayHead is what stands before the elements of an array of one dimension.
+const arrayHead = 20
+
+// isArray tells an array by its head: one dimension, a flag for NULLs, and the type
+// of what it holds, which is one of those that lists are made of.
+func isArray(v []byte) bool {
+	if len(v) < arrayHead || binary.BigEndian.Uint32(v) != 1 || binary.BigEndian.Uint32(v[4:]) > 1 {
+		return false
+	}
+	switch binary.BigEndian.Uint32(v[8:]) {
+	case pgtype.UUIDOID, pgtype.Int8OID, pgtype.TextOID, pgtype.ByteaOID:
+		return true
+	}
+	return false
+}
+
+// elements writes an array's elements, separated by commas.
+func elements(v []byte) string {
+	text := binary.BigEndian.Uint32(v[8:]) == pgtype.TextOID
+	var list []string
+	for v = v[arrayHead:]; len(v) >= 4; {
+		size := int32(binary.BigEndian.Uint32(v))
+		if v = v[4:]; size < 0 {
+			list = append(list, "NULL")
+			continue
+		}
+		if int(size) > len(v) {
+			break
+		}
+		list = append(list, value(v[:size], !text))
+		v = v[size:]
+	}
+	return strings.Join(list, ",")
 }
