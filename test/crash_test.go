@@ -36,13 +36,18 @@ func (f *fuse) blow(smtptest.Event) {
 // killedAt tells the story of a worker killed when the relay host sees the
 // step, and of what is left after another has gone on with it.
 func killedAt(t *testing.T, step smtptest.Step, edit func(email) email, after func(s *stack, id string)) {
+	killedUnder(t, nil, step, edit, after)
+}
+
+// killedUnder is killedAt with settings of the story's own.
+func killedUnder(t *testing.T, env map[string]string, step smtptest.Step, edit func(email) email, after func(s *stack, id string)) {
 	t.Parallel()
 	for _, m := range []mode{embedded, distributed} {
 		t.Run(string(m), func(t *testing.T) {
 			t.Parallel()
 			var f fuse
 			rule := smtptest.Rule{At: step, Do: f.blow}
-			s := newStack(t, m, setting{script: smtptest.Script{Rules: []smtptest.Rule{rule}}, consumers: 1})
+			s := newStack(t, m, setting{script: smtptest.Script{Rules: []smtptest.Rule{rule}}, consumers: 1, env: env})
 			victim := s.workers[0]
 			killed := make(chan struct{})
 			f.set(func() { victim.kill(); close(killed) })
