@@ -58,6 +58,18 @@ chaos: ## kill, stop and restart everything at random under load, 2 min; ARGS='-
 simulate: ## the delivery protocol under a seeded scheduler of faults; SEEDS=1000, STORE=memory|sqlite|postgres, MARK=always|hold, SEED=n to watch one
 	@SEEDS='$(SEEDS)' STORE='$(STORE)' SEED='$(SEED)' FROM='$(FROM)' MUTANT='$(MUTANT)' MARK='$(MARK)' scripts/simulate.sh
 
+.PHONY: bench
+bench: services ## measure Postrider beside limits and peers, 15 min, and hold it against a baseline; ARGS='-plan gate', ARGS=-help
+	@scripts/bench.sh quick $(ARGS)
+
+.PHONY: bench-full
+bench-full: services ## the same with every peer and experiment, in hours; ARGS='-docs' writes docs/performance.md
+	@scripts/bench.sh full $(ARGS)
+
+.PHONY: bench-test
+bench-test: $(GOTESTSUM) services ## the benchmark's own tests, peers included; starts Redis, installs Postfix
+	@GOTESTSUM=$(abspath $(GOTESTSUM)) SUITE=bench scripts/test.sh
+
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## formatting, vet, staticcheck, who may import whom (.golangci.yml), shell scripts
 	@GOLANGCI_LINT=$(abspath $(GOLANGCI_LINT)) scripts/lint.sh

@@ -49,7 +49,7 @@ func follow(ctx context.Context, run *result.Run, steps []step) error {
 		}
 		p.begin(i)
 		before := len(run.Samples)
-		err := s.do(ctx)
+		err := s.within(ctx)
 		p.end(i, err)
 		switch {
 		case err == nil:

@@ -19,6 +19,14 @@ type step struct {
 	apart   bool // what was measured before a failure counts all the same
 }
 
+// within does the step, for many times as long as it is expected to take at most: a
+// system that is stuck must not keep the others from their turn.
+func (s step) within(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute+10*s.expects)
+	defer cancel()
+	return s.do(ctx)
+}
+
 // steps are all of a run, in their order.
 func (g *ground) steps(o options) []step {
 	var all []step
@@ -37,7 +45,7 @@ func (g *ground) steps(o options) []step {
 func (g *ground) limits(o options, round int) step {
 	parts := limit.Parts{Where: g.where, For: o.limits}
 	return step{
-		what: fmt.Sprintf("limits of the machine, round %d", round), expects: 11 * o.limits, apart: true,
+		what: fmt.Sprintf("limits of the machine, round %d", round), expects: 3*time.Second + 11*o.limits, apart: true,
 		do: func(ctx context.Context) error { return parts.Measure(ctx, g.bench.Run, round) },
 	}
 }

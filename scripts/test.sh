@@ -5,6 +5,7 @@
 # SUITE chooses another list of tests, which has a make target of its own:
 #   postgres18   what touches the database, on Postgres 18
 #   upgrade      programs of an earlier commit beside those of this one
+#   bench        the benchmark's, with Redis and Postfix
 set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${GOTESTSUM:?run this as 'make test'}"
@@ -16,11 +17,12 @@ stand_on() {
   local name
   # shellcheck disable=SC1090,SC1091 # written by scripts/services.sh
   . "$1/env"
-  for name in $(compgen -e | grep '^POSTRIDER_' | grep -v '^POSTRIDER_TEST_' || true); do
+  for name in $(compgen -e | grep '^POSTRIDER_' | grep -vE "$found" || true); do
     unset "$name"
   done
 }
 
+found='^POSTRIDER_TEST_' # what tests find in their environment
 stand_on .services
 
 results=$(mktemp -d)
@@ -50,9 +52,13 @@ stories=("${race[@]}" -parallel 8)
 # packages: the product's, but those whose tests have to run by themselves.
 packages() { go list ./... | grep -vE '/test$'; }
 
+# Those of the benchmark that need no more than this, and no time.
+cheap=(. ./delay ./gate ./measure ./report ./result ./sink)
+
 everything() {
   local all
   run_tests tools/composecheck ./...
+  run_tests bench "${race[@]}" "${cheap[@]}"
   IFS=$'\n' read -r -d '' -a all < <(packages && printf '\0')
   run_tests . "${race[@]}" "${all[@]}"
   scripts/services.sh --name smoke down # that of the short run of chaos
@@ -76,9 +82,19 @@ on_postgres18() {
   scripts/services.sh --name broker down # that of a story
 }
 
+# on_bench: peers share queues and tables by name, so one package at a time.
+on_bench() {
+  scripts/services.sh redis-up
+  scripts/services.sh postfix-install
+  found='^POSTRIDER_(TEST|BENCH)_'
+  stand_on .services
+  run_tests bench "${race[@]}" -p 1 ./...
+}
+
 case ${SUITE:-} in
   '') if [[ $# -gt 0 ]]; then run_tests . "${race[@]}" "$@"; else everything; fi ;;
   postgres18) on_postgres18 ;;
+  bench) on_bench ;;
   upgrade) run_tests . "${stories[@]}" -tags upgrade -run '^TestUpgrade' ./test ;;
   *) echo "test: no suite '$SUITE'" >&2 && exit 2 ;;
 esac
