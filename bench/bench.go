@@ -20,8 +20,13 @@ var (
 // bench runs everything that was asked for, and shows what was measured, also after a
 // failure and when ctx ends before all was done.
 func bench(ctx context.Context, o options) error {
+	if o.from != "" {
+		return o.again(os.Stdout)
+	}
 	begun := time.Now()
-	run := &result.Run{Begun: begun, Plan: o.plan, Command: o.command, Notes: map[string]string{}}
+	run := &result.Run{
+		Begun: begun, Plan: o.plan, Command: o.command, Mails: o.mails, Workers: o.workers, Notes: map[string]string{},
+	}
 	say("building Postrider and finding its services")
 	g, err := prepare(ctx, o, run)
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/postrider/postrider/test/rig"
+
 	"github.com/postrider/postrider/bench/gate"
 	"github.com/postrider/postrider/bench/report"
 	"github.com/postrider/postrider/bench/result"
@@ -26,6 +28,19 @@ func (o options) finish(w io.Writer, root string, run *result.Run) error {
 	}
 	errs = append(errs, report.Table(w, run), report.Goals(w, run), o.holdAgainst(w, root, run))
 	return errors.Join(errs...)
+}
+
+// again shows a run that was saved, and measures nothing.
+func (o options) again(w io.Writer) error {
+	root, err := rig.Root()
+	if err != nil {
+		return err
+	}
+	run, err := result.Load(o.from)
+	if err != nil {
+		return err
+	}
+	return o.finish(w, root, run)
 }
 
 // emptyPage is what results are written into where there is no page yet.
@@ -51,7 +66,7 @@ func (o options) holdAgainst(w io.Writer, root string, run *result.Run) error {
 	if !filepath.IsAbs(file) {
 		file = filepath.Join(root, file)
 	}
-	now := gate.Conditions{Mails: o.mails, Workers: o.workers}
+	now := gate.Conditions{Mails: run.Mails, Workers: run.Workers}
 	b, err := gate.Load(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

@@ -14,6 +14,8 @@ machine's parts and beside other systems that do the same job: take in mails of
   make bench-full                     the plan full, in an hour or two
   make bench ARGS='-plan gate'        has a mail become dearer? in three minutes
   make bench ARGS='-rounds 1 -systems postrider,river -phases sustained'
+  bin/bench -from bin/bench-full.json -docs
+                                      a run that was, into docs/performance.md
 
 Each system runs as its users run it: Postrider as a producer and a consumer that
 are called over HTTP, its peers as a library in the caller and a worker process.

@@ -27,6 +27,7 @@ type options struct {
 	limits      time.Duration // for each; 0: not at all
 
 	out      string // a file; "" for none
+	from     string // a file that out was; "": measure
 	docs     bool
 	baseline string // a file
 	accept   bool   // the run becomes the baseline
@@ -90,6 +91,7 @@ func (o *options) declareWhat(f *flag.FlagSet) {
 
 func (o *options) declareHow(f *flag.FlagSet) {
 	f.StringVar(&o.out, "out", "", "a `file` for every number that was measured, as JSON")
+	f.StringVar(&o.from, "from", "", "show what such a `file` has, and measure nothing")
 	f.BoolVar(&o.docs, "docs", false, "write the results into docs/performance.md, with plots")
 	f.StringVar(&o.baseline, "baseline", "bench/gate/baseline.json", "the `file` that the regression gate holds the run against")
 	f.BoolVar(&o.accept, "accept-baseline", false, "write that file anew: what was measured is held from now on")

@@ -99,7 +99,7 @@ func (c *consumer) openStore(ctx context.Context) (*store.Store, error) {
 		return nil, fmt.Errorf("name this host: %w", err)
 	}
 	s, err := store.Open(ctx, store.Config{
-		URL: c.cfg.Database.URL.DSN(), MaxConns: c.cfg.Database.Conns, Lease: c.cfg.Lease, Logger: c.log,
+		URL: c.cfg.Database.URL.DSN(), MaxConns: c.cfg.Database.Conns, Lease: c.cfg.Lease, Marking: message.Marking(c.cfg.Mark), Logger: c.log,
 		Worker: message.Process{ID: c.id, Program: "consumer", Host: host, PID: os.Getpid(), Version: "null", State: "running"},
 	})
 	if err != nil {

@@ -14,6 +14,8 @@ type Run struct {
 	Took     time.Duration     `json:"took"`
 	Plan     string            `json:"plan"` // quick or full
 	Command  string            `json:"command"`
+	Mails    int               `json:"mails"`    // in each phase
+	Workers  int               `json:"workers"`  // mails that each system sends at the same time
 	Machine  map[string]string `json:"machine"`  // cores, memory, kernel, processor, Go, commit
 	Versions map[string]string `json:"versions"` // of servers and libraries
 	Notes    map[string]string `json:"notes"`    // by system: in what it is not like for like
