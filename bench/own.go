@@ -29,6 +29,14 @@ func owns() []own {
 	return []own{
 		{name: ownSystem},
 		{
+			name: "postrider-parcels", env: map[string]string{"POSTRIDER_QUEUE_PARCEL": "16"},
+			note: "POSTRIDER_QUEUE_PARCEL=16: one message on the broker stands for up to 16 mails of a backlog.",
+		},
+		{
+			name: "postrider-both", env: map[string]string{"POSTRIDER_QUEUE_PARCEL": "16", "POSTRIDER_MARK": "hold"},
+			note: "parcels, and claims that are their mark.",
+		},
+		{
 			name: "postrider-mark-hold", env: map[string]string{"POSTRIDER_MARK": "hold"},
 			note: "POSTRIDER_MARK=hold: a mail without on_unknown hold is marked as possibly sent when a worker takes it, which saves a write.",
 		},

@@ -125,7 +125,7 @@ func (a *assembly) openQueue(context.Context) error {
 	}
 	q, err := rabbitmq.New(rabbitmq.Config{
 		URLs: a.rabbitmq.URL.All(), Prefix: a.rabbitmq.Prefix, QueueType: rabbitmq.QueueType(a.plan.queue.Type),
-		Roles: a.roles(), Logger: a.log,
+		Parcel: a.plan.queue.Parcel, Roles: a.roles(), Logger: a.log,
 	})
 	if err != nil {
 		return err

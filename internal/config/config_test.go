@@ -329,6 +329,7 @@ POSTRIDER_LOG_FORMAT=auto  # default
 POSTRIDER_LOG_LEVEL=info  # default
 POSTRIDER_MARK=always  # default
 POSTRIDER_METRICS_LISTEN=:9091  # default
+POSTRIDER_QUEUE_PARCEL=1  # default
 POSTRIDER_QUEUE_TYPE=quorum  # default
 POSTRIDER_RABBITMQ_PREFIX=postrider  # default
 POSTRIDER_RABBITMQ_URL=amqp://guest:xxxxx@mq1:5672/,amqps://guest:xxxxx@mq2/  # environment

@@ -54,7 +54,8 @@ func (RabbitMQ) about() (string, string) {
 
 // Queue is how queues are declared.
 type Queue struct {
-	Type string `default:"quorum" oneof:"quorum|classic" desc:"quorum survives the loss of a broker node; classic is for a single small node. Changing it needs new queues: choose another prefix, or delete the old queues."`
+	Type   string `default:"quorum" oneof:"quorum|classic" desc:"quorum survives the loss of a broker node; classic is for a single small node. Changing it needs new queues: choose another prefix, or delete the old queues."`
+	Parcel int    `default:"1" min:"1" max:"64" desc:"The most mails that one message on the broker stands for while many wait in lane normal or low. Above 1 the broker has less to do for each mail of a backlog; each is still claimed, sent and recorded by itself."`
 }
 
 func (Queue) about() (string, string) { return "Broker", "" }

@@ -13,15 +13,20 @@ import (
 type batch struct {
 	queue      string
 	refs       []message.Ref
-	confirms   []*amqp.DeferredConfirmation // nil: not sent
-	acked      []bool
+	parcels    [][]message.Ref              // the refs, by the copy they travel in
+	confirms   []*amqp.DeferredConfirmation // by parcel; nil: not sent
+	acked      []bool                       // by parcel
 	returned   map[message.Ref]bool
 	unroutable bool  // all of it
 	cause      error // why not all is confirmed
 }
 
-func newBatch(queue string, refs []message.Ref) *batch {
-	return &batch{queue: queue, refs: refs, confirms: make([]*amqp.DeferredConfirmation, len(refs)), acked: make([]bool, len(refs))}
+func newBatch(queue string, refs []message.Ref, most int) *batch {
+	parcels := parcelsOf(refs, most)
+	return &batch{
+		queue: queue, refs: refs, parcels: parcels,
+		confirms: make([]*amqp.DeferredConfirmation, len(parcels)), acked: make([]bool, len(parcels)),
+	}
 }
 
 // conclude takes what is confirmed by now as the result. The broker confirms
@@ -67,16 +72,20 @@ func (b *batch) errors() []error {
 		notSent    = b.failed(message.ErrUnavailable)
 		unknown    = b.failed(message.ErrNotConfirmed)
 	)
-	for i, ref := range b.refs {
-		switch {
-		case b.unroutable:
-			errs[i] = unroutable
-		case b.confirms[i] == nil:
-			errs[i] = notSent
-		case !b.acked[i]:
-			errs[i] = unknown
-		case b.returned[ref]:
-			errs[i] = unroutable
+	i := 0
+	for p, parcel := range b.parcels {
+		for _, ref := range parcel {
+			switch {
+			case b.unroutable:
+				errs[i] = unroutable
+			case b.confirms[p] == nil:
+				errs[i] = notSent
+			case !b.acked[p]:
+				errs[i] = unknown
+			case b.returned[ref]:
+				errs[i] = unroutable
+			}
+			i++
 		}
 	}
 	return errs

@@ -17,8 +17,12 @@ const maxBody = 64 << 10
 // encodeBody is {"items":[["<message id>",n,dispatch]]}. Processes of different
 // versions share the queues, so fields may be added, also to an item's end, but
 // none ever changes its meaning.
-func encodeBody(ref message.Ref) []byte {
-	return fmt.Appendf(nil, `{"items":[["%s",%d,%d]]}`, ref.MessageID, ref.N, ref.Dispatch)
+func encodeBody(refs []message.Ref) []byte {
+	body := []byte(`{"items":[`)
+	for i, ref := range refs {
+		body = fmt.Appendf(body, `%s["%s",%d,%d]`, ","[:min(i, 1)], ref.MessageID, ref.N, ref.Dispatch)
+	}
+	return append(body, "]}"...)
 }
 
 // decodeBody reads the items it understands and says why when there are none.

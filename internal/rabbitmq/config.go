@@ -54,6 +54,9 @@ type Config struct {
 	// Window is how many copies of a lane may be on their way without a
 	// confirm, from 1 to 10,000; 0: 500.
 	Window int
+	// Parcel is the most deliveries that one copy carries while many wait, from 1
+	// to 64; 0: 1. In the lanes critical and high it is always 1.
+	Parcel int
 	Logger *slog.Logger // nil: none
 }
 
@@ -62,6 +65,7 @@ const (
 	defaultHeartbeat = 10 * time.Second
 	defaultWindow    = 500
 	maxWindow        = 10_000
+	maxParcel        = 64
 )
 
 // server is one node to connect to.
@@ -115,6 +119,9 @@ func (c *Config) complete() error {
 	if c.Window == 0 {
 		c.Window = defaultWindow
 	}
+	if c.Parcel == 0 {
+		c.Parcel = 1
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -133,6 +140,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("rabbitmq: heartbeat %v: use at least 1s", c.Heartbeat)
 	case c.Window < 1 || c.Window > maxWindow:
 		return fmt.Errorf("rabbitmq: window %d: use 1 to %d", c.Window, maxWindow)
+	case c.Parcel < 1 || c.Parcel > maxParcel:
+		return fmt.Errorf("rabbitmq: parcel of %d: use 1 to %d", c.Parcel, maxParcel)
 	}
 	for _, r := range c.Roles {
 		if r != Publisher && r != Consumer {

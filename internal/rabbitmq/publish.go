@@ -19,7 +19,8 @@ const (
 
 var errChannelClosed = errors.New("the channel was closed before the confirm")
 
-// Publish sends one copy per ref, persistent and mandatory, and waits until the
+// Publish sends a copy for each ref, or a parcel of them where Config.Parcel and
+// their number say so, persistent and mandatory, and waits until the
 // broker has confirmed them, for 5 s at most. The errors are in order:
 //
 //   - nil: the broker has the copy durably, in the lane's queue.
@@ -30,7 +31,7 @@ var errChannelClosed = errors.New("the channel was closed before the confirm")
 //
 // Calls for one lane take turns, lanes do not wait for each other.
 func (q *Queue) Publish(ctx context.Context, lane message.Lane, refs []message.Ref) []error {
-	b := newBatch(q.topology.queue(lane), refs)
+	b := newBatch(q.topology.queue(lane), refs, q.parcel(lane))
 	switch err := q.join(); {
 	case err != nil:
 		b.cause = err
@@ -63,6 +64,15 @@ func (q *Queue) publish(ctx context.Context, lane message.Lane, b *batch) error 
 	}
 	defer func() { <-o.turn }()
 	return o.send(ctx, s, b)
+}
+
+// parcel is the most that a copy of the lane carries. Urgent mail waits behind no
+// other.
+func (q *Queue) parcel(lane message.Lane) int {
+	if lane == message.LaneCritical || lane == message.LaneHigh {
+		return 1
+	}
+	return q.cfg.Parcel
 }
 
 // soon returns the session there is, or one that comes within sessionWait.
@@ -142,7 +152,7 @@ func (o *outlet) open(s *session) error {
 }
 
 func (o *outlet) publish(ctx context.Context, s *session, b *batch, stuck *atomic.Bool) error {
-	for i, ref := range b.refs {
+	for i, parcel := range b.parcels {
 		if i >= o.window {
 			if err := o.await(ctx, s, b.confirms[i-o.window]); err != nil {
 				return err
@@ -156,7 +166,7 @@ func (o *outlet) publish(ctx context.Context, s *session, b *batch, stuck *atomi
 		confirm, err := o.ch.PublishWithDeferredConfirm(o.exchange, o.key, true, false, amqp.Publishing{
 			ContentType:  amqp.MimeApplicationJSON,
 			DeliveryMode: amqp.Persistent,
-			Body:         encodeBody(ref),
+			Body:         encodeBody(parcel),
 		})
 		stuck.Store(false)
 		if err != nil {

@@ -152,7 +152,9 @@ func postgresDialect(config *pgxpool.Config) *dialect {
 		now:        `CAST(EXTRACT(EPOCH FROM statement_timestamp())*1000 AS BIGINT)`,
 		lockRows:   ` FOR UPDATE`,
 		skipLocked: ` FOR UPDATE SKIP LOCKED`,
-		relayGuard: `SET LOCAL idle_in_transaction_session_timeout=` + millisText(publishLimit),
+		// The relay's commit may be lost with the server: its rows are published again.
+		relayGuard: `SELECT set_config('idle_in_transaction_session_timeout', '` + millisText(publishLimit) + `', true),
+			set_config('synchronous_commit', 'off', true)`,
 		sweepGuard: `LOCK TABLE deliveries IN ROW EXCLUSIVE MODE NOWAIT`, // the lock of every UPDATE
 		epoch:      `CAST(EXTRACT(EPOCH FROM pg_postmaster_start_time()) AS TEXT)`,
 		hasTable:   `SELECT CASE WHEN to_regclass($1) IS NULL THEN 0 ELSE 1 END`,

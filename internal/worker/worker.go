@@ -33,6 +33,11 @@ type Config struct {
 // broke off.
 const stopMargin = 5 * time.Second
 
+// parcelPatience is how long the deliveries of a copy wait for those before them:
+// less than the sweep takes to believe that a copy is lost, and several times what a
+// parcel needs when the relay host is quick.
+const parcelPatience = 5 * time.Second
+
 var (
 	errStopping  = errors.New("the worker is stopping")
 	errClaimLost = errors.New("the claim went to another worker")
@@ -141,14 +146,19 @@ func (w *Worker) consume(lane message.Lane) {
 	}
 }
 
-// handle answers for one copy. Of several deliveries in one copy, a recorded
-// retry decides for a requeue; a failure never dead-letters the others.
+// handle answers for one copy. Several deliveries in one copy, a parcel, are
+// claimed, sent and recorded one after the other: a worker that dies has one of them
+// in hand, as with any copy, and the rest is queued for who gets the copy next. A
+// recorded retry decides for a requeue; a failure never dead-letters the others.
 func (w *Worker) handle(c message.Copy) message.Verdict {
 	if len(c.Refs) == 0 {
 		return w.bury(c, c.Unreadable)
 	}
-	verdict := message.VerdictAck
-	for _, ref := range c.Refs {
+	verdict, began := message.VerdictAck, time.Now()
+	for i, ref := range c.Refs {
+		if i > 0 && (w.draining.Err() != nil || time.Since(began) > parcelPatience) {
+			return message.VerdictRequeue // what is done is stale then, another goes on with the rest
+		}
 		switch v := w.deliver(c, ref); {
 		case len(c.Refs) == 1:
 			return v

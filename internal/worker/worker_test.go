@@ -440,3 +440,66 @@ func TestStopIsIdempotentAndSafeBeforeStart(t *testing.T) {
 		}
 	})
 }
+
+// aParcel is a copy of several deliveries.
+func aParcel(n int) message.Copy {
+	c := aCopy()
+	for range n - 1 {
+		c.Refs = append(c.Refs, aCopy().Refs...)
+	}
+	return c
+}
+
+func TestAParcelIsSentOneByOneAndAnsweredOnce(t *testing.T) {
+	var marked int
+	store := &storeFuncs{}
+	sender := &senderFuncs{send: func(ctx context.Context, mark func(context.Context) error) error {
+		if n := len(store.recorded()); n != marked {
+			t.Errorf("%d outcomes are recorded before mark %d", n, marked+1)
+		}
+		if marked++; marked == 2 {
+			return &message.SendError{Fault: message.FaultPermanent, Reason: message.ReasonRejected, Code: 550}
+		}
+		return mark(ctx)
+	}}
+	run(t, store, sender, func(t *testing.T, r rig) {
+		r.queue.copies <- aParcel(5)
+		if v := <-r.queue.verdicts; v != message.VerdictAck {
+			t.Errorf("verdict %v: one failure must not dead-letter the others", v)
+		}
+		if n := len(store.recorded()); n != 5 {
+			t.Errorf("%d outcomes, want 5", n)
+		}
+	})
+}
+
+func TestAParcelThatTakesLongGoesOnElsewhere(t *testing.T) {
+	sender := &senderFuncs{send: func(ctx context.Context, mark func(context.Context) error) error {
+		<-time.After(2 * time.Second) // virtual
+		return mark(ctx)
+	}}
+	run(t, &storeFuncs{}, sender, func(t *testing.T, r rig) {
+		r.queue.copies <- aParcel(16)
+		if v := <-r.queue.verdicts; v != message.VerdictRequeue {
+			t.Errorf("verdict %v", v)
+		}
+		if n := len(r.store.recorded()); n != 3 {
+			t.Errorf("%d were sent before, want 3", n)
+		}
+	})
+}
+
+func TestADrainedWorkerGivesTheRestOfItsParcelBack(t *testing.T) {
+	sender := &senderFuncs{send: func(ctx context.Context, mark func(context.Context) error) error {
+		<-time.After(time.Second) // virtual
+		return mark(ctx)
+	}}
+	run(t, &storeFuncs{}, sender, func(t *testing.T, r rig) {
+		r.queue.copies <- aParcel(16)
+		r.Drain()
+		if v := <-r.queue.verdicts; v != message.VerdictRequeue {
+			t.Errorf("verdict %v", v)
+		}
+		r.wantOutcome(t, message.OutcomeSent, "")
+	})
+}
