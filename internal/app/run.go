@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 
@@ -25,11 +26,20 @@ type Build struct {
 // startLimit bounds a start; nothing in it waits for another process.
 const startLimit = time.Minute
 
+// heapSlack is memory that is asked for and never touched, so that it is no part of
+// what is resident. The collector takes it for data and lets as much more garbage
+// gather before it runs: with the few MiB that a process has in hand it would else
+// run several times a second under load. Unlike a larger GOGC it is soon nothing
+// beside data that is large, such as attachments.
+const heapSlack = 12 << 20
+
 // Run starts the app, waits until ctx ends, and stops it within grace and the
 // few seconds that writing down what was broken off may take. Ready, if not
 // nil, is called once everything runs. To be stopped in the midst of the start
 // is no failure.
 func Run(ctx context.Context, a *App, grace time.Duration, ready func()) error {
+	slack := make([]byte, heapSlack)
+	defer runtime.KeepAlive(slack)
 	starting, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 	switch err := a.Start(starting); {
