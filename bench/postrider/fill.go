@@ -54,7 +54,7 @@ WITH model AS (
 	SELECT at, $3::bigint + i AS number,
 		(lpad(to_hex(at), 12, '0') || '7' || lpad(to_hex(i % 100 * 40), 3, '0') || 'a' || left(md5(i::text), 15))::uuid AS new_id
 	FROM model, generate_series($4::bigint, $5::bigint) AS i,
-		LATERAL (SELECT model.created_at - ($6::bigint - i) / 100 AS at) AS earlier
+		LATERAL (SELECT model.created_at - 1 - ($6::bigint - i) / 100 AS at) AS earlier
 ), messages_done AS (
 	INSERT INTO messages (id, tenant_id, kind, lane, head, content, on_unknown, scheduled_at, expires_at, trace, created_at)
 	SELECT new_id, tenant_id, kind, lane,
@@ -63,7 +63,7 @@ WITH model AS (
 	FROM mail, model
 ), keys_done AS (
 	INSERT INTO idempotency (tenant_id, key, hash, message_id, response, expires_at)
-	SELECT tenant_id, 'bench-' || number, hash, new_id, replace(response, id::text, new_id::text), key_expires
+	SELECT tenant_id, 'bench-' || number, hash, new_id, response, key_expires
 	FROM mail, model
 ), deliveries_done AS (
 	INSERT INTO deliveries (message_id, n, tenant_id, channel, role, address, lane, on_unknown, expires_at, status, dispatch, next_attempt_at)
