@@ -50,7 +50,7 @@ func follow(ctx context.Context, run *result.Run, steps []step) error {
 	for i, s := range steps {
 		if ctx.Err() != nil {
 			run.Missing = append(run.Missing, fmt.Sprintf("the run was cut short: %d of its %d parts were not begun", len(steps)-i, len(steps)))
-			return errors.Join(failed, errCutShort)
+			return errCutShort
 		}
 		p.begin(i)
 		before := len(run.Samples)
@@ -60,7 +60,7 @@ func follow(ctx context.Context, run *result.Run, steps []step) error {
 		case err == nil:
 		case ctx.Err() != nil:
 			run.Missing = append(run.Missing, s.what+": cut short")
-			failed = errCutShort
+			failed = errCutShort // also where it was the last
 		default:
 			run.Missing = append(run.Missing, fmt.Sprintf("%s: %v", s.what, err))
 			if !s.apart {
