@@ -43,6 +43,9 @@ func accept(ctx context.Context, t *txn, jobs []accepting) error {
 		}
 		*job.answer = message.Acceptance{ID: job.Message.ID, ScheduledAt: job.Message.ScheduledAt}
 	}
+	if !slices.ContainsFunc(jobs, func(job accepting) bool { return len(job.Message.Attachments) > 0 }) {
+		return t.acceptAtOnce(ctx, jobs)
+	}
 	fresh, err := t.reserveKeys(ctx, jobs)
 	if err != nil {
 		return err
@@ -55,6 +58,44 @@ func accept(ctx context.Context, t *txn, jobs []accepting) error {
 		return err
 	}
 	return t.last(ctx, append(messages, t.deliveries(fresh)...)...)
+}
+
+// acceptAtOnce tries to store all, and has the database leave out the messages whose
+// key was another's: so no statement needs to know what the one before came to.
+// Attachments are too large to be sent only to be left out.
+func (t *txn) acceptAtOnce(ctx context.Context, jobs []accepting) error {
+	leaders := leadersOf(jobs)
+	standing := make(map[idempotent]first, len(leaders))
+	keys, err := t.toTake(leaders, nil)
+	if err != nil {
+		return err
+	}
+	messages, err := t.messages(jobs)
+	if err != nil {
+		return err
+	}
+	err = t.last(ctx, slices.Concat(keys, messages, t.deliveries(jobs), t.toLookUp(leaders, standing))...)
+	if err != nil {
+		return err
+	}
+	for _, job := range jobs {
+		if job.IdempotencyKey != "" {
+			job.answerFrom(standing)
+		}
+	}
+	return nil
+}
+
+// answerFrom completes the answer to a submission with a key by what stands under
+// it now.
+func (j accepting) answerFrom(standing map[idempotent]first) {
+	f, found := standing[j.idempotent()]
+	switch {
+	case !found: // its row was locked, and cannot have gone
+		*j.answer = message.Acceptance{Err: fmt.Errorf("%w: %w", message.ErrUnavailable, errKeyVanished)}
+	case f.answer.ID != j.Message.ID:
+		f.answerTo(j)
+	}
 }
 
 // check refuses what the validator cannot have let through: it would be
@@ -73,8 +114,13 @@ func check(m *message.Message) error {
 
 var messageValues = []column{
 	{"vid", kindUUID}, {"vtenant", kindInt}, {"vkind", kindText}, {"vlane", kindText}, {"vhead", kindText},
-	{"vcontent", kindText}, {"vunknown", kindText}, {"vscheduled", kindInt}, {"vexpires", kindInt}, {"vtrace", kindText},
+	{"vcontent", kindText}, {"vunknown", kindText}, {"vscheduled", kindInt}, {"vexpires", kindInt}, {"vtrace", kindText}, {"vkey", kindText},
 }
+
+// keyIsMine leaves out a message whose key stands for another: it is a repetition,
+// or was refused.
+const keyIsMine = `(vkey IS NULL OR EXISTS (
+	SELECT 1 FROM idempotency WHERE tenant_id=vtenant AND key=vkey AND message_id=vid))`
 
 // messages are the commands that store what was posted.
 func (t *txn) messages(jobs []accepting) ([]command, error) {
@@ -91,13 +137,13 @@ func (t *txn) messages(jobs []accepting) ([]command, error) {
 		}
 		l.rows = append(l.rows, []any{
 			m.ID, m.TenantID, m.Kind, m.Lane, string(head), string(content),
-			cmp.Or(m.OnUnknown, message.Resend), millis(m.ScheduledAt), millis(m.ExpiresAt), m.Trace,
+			cmp.Or(m.OnUnknown, message.Resend), millis(m.ScheduledAt), millis(m.ExpiresAt), m.Trace, nullText(job.IdempotencyKey),
 		})
 	}
 	return t.with(l, `
 		INSERT INTO messages (id, tenant_id, kind, lane, head, content, on_unknown, scheduled_at, expires_at, trace, created_at)
 		SELECT vid, vtenant, vkind, vlane, vhead, vcontent, vunknown, vscheduled, vexpires, vtrace, `+t.clock()+`
-		FROM v WHERE vid IS NOT NULL`, nil), nil
+		FROM v WHERE vid IS NOT NULL AND `+keyIsMine, nil), nil
 }
 
 var deliveryValues = []column{
@@ -124,7 +170,7 @@ func (t *txn) deliveries(jobs []accepting) []command {
 			status, dispatch, next_attempt_at)
 		SELECT vid, vn, vtenant, vchannel, vrole, vaddress, vlane, vunknown, vexpires,
 			'queued', 1, COALESCE(vscheduled, `+t.clock()+`)
-		FROM v WHERE vid IS NOT NULL`, nil), t.with(keys, `
+		FROM v WHERE EXISTS (SELECT 1 FROM messages WHERE id=vid)`, nil), t.with(keys, `
 		INSERT INTO outbox (`+outboxInto+`)
 		SELECT `+outboxColumns+` FROM v CROSS JOIN deliveries WHERE message_id=vid AND n=vn`, nil))
 }

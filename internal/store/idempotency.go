@@ -92,9 +92,25 @@ var keyValues = []column{
 	{"vtenant", kindInt}, {"vkey", kindText}, {"vhash", kindBytes}, {"vid", kindUUID}, {"vresponse", kindText},
 }
 
-// takeKeys inserts the keys in sorted order, since two transactions that want
-// the same ones wait for each other's, and replaces those that have expired.
+// takeKeys inserts the keys and returns those that were new.
 func (t *txn) takeKeys(ctx context.Context, leaders map[idempotent]accepting) (map[idempotent]bool, error) {
+	taken := map[idempotent]bool{}
+	keys, err := t.toTake(leaders, func(rows row) error {
+		var id idempotent
+		err := rows.Scan(&id.tenant, &id.key)
+		taken[id] = true
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return taken, t.run(ctx, keys...)
+}
+
+// toTake inserts the keys in sorted order, since two transactions that want the
+// same ones wait for each other's, and replaces those that have expired. Scan gets
+// those that were taken; nil: nobody asks.
+func (t *txn) toTake(leaders map[idempotent]accepting, scan func(row) error) ([]command, error) {
 	l := list{columns: keyValues, fixed: []any{keyLife.Milliseconds()}}
 	for id, job := range leaders {
 		response, err := json.Marshal(firstAnswer{ScheduledAt: unixMillis(job.Message.ScheduledAt)})
@@ -106,28 +122,24 @@ func (t *txn) takeKeys(ctx context.Context, leaders map[idempotent]accepting) (m
 	slices.SortFunc(l.rows, func(a, b []any) int {
 		return cmp.Or(cmp.Compare(a[0].(int64), b[0].(int64)), cmp.Compare(a[1].(string), b[1].(string)))
 	})
-	taken := map[idempotent]bool{}
+	returning := ""
+	if scan != nil {
+		returning = ` RETURNING tenant_id, key`
+	}
 	now := t.clock()
-	err := t.each(ctx, l, `
+	return t.with(l, `
 		INSERT INTO idempotency (tenant_id, key, hash, message_id, response, expires_at)
 		SELECT vtenant, vkey, vhash, vid, vresponse, `+now+`+$1 FROM v WHERE vid IS NOT NULL
 		ON CONFLICT (tenant_id, key) DO UPDATE SET hash=excluded.hash, message_id=excluded.message_id,
 			response=excluded.response, expires_at=excluded.expires_at
-		WHERE idempotency.expires_at<=`+now+`
-		RETURNING tenant_id, key`, func(rows row) error {
-		var id idempotent
-		err := rows.Scan(&id.tenant, &id.key)
-		taken[id] = true
-		return err
-	})
-	return taken, err
+		WHERE idempotency.expires_at<=`+now+returning, scan), nil
 }
 
 // knownKeys reads what stands under the keys that were not taken, and adds what
 // the taken ones will come to, for their repetitions in the same call.
 func (t *txn) knownKeys(ctx context.Context, leaders map[idempotent]accepting, taken map[idempotent]bool) (map[idempotent]first, error) {
 	known := map[idempotent]first{}
-	l := list{columns: []column{{"vtenant", kindInt}, {"vkey", kindText}}}
+	others := map[idempotent]accepting{}
 	for id, job := range leaders {
 		if taken[id] {
 			answer := *job.answer
@@ -135,20 +147,29 @@ func (t *txn) knownKeys(ctx context.Context, leaders map[idempotent]accepting, t
 			known[id] = first{hash: job.Hash, answer: answer}
 			continue
 		}
-		l.rows = append(l.rows, []any{id.tenant, id.key})
+		others[id] = job
 	}
-	err := t.each(ctx, l, `
-		SELECT tenant_id, key, hash, message_id, response FROM v CROSS JOIN idempotency WHERE tenant_id=vtenant AND key=vkey`,
-		func(rows row) error {
-			var id idempotent
-			f, err := scanFirst(rows, &id)
-			known[id] = f
-			return err
-		})
+	err := t.run(ctx, t.toLookUp(others, known)...)
 	if err == nil && len(known) < len(leaders) {
 		err = errKeyVanished
 	}
 	return known, err
+}
+
+// toLookUp reads what stands under the keys.
+func (t *txn) toLookUp(leaders map[idempotent]accepting, standing map[idempotent]first) []command {
+	l := list{columns: []column{{"vtenant", kindInt}, {"vkey", kindText}}}
+	for id := range leaders {
+		l.rows = append(l.rows, []any{id.tenant, id.key})
+	}
+	return t.with(l, `
+		SELECT tenant_id, key, hash, message_id, response FROM v CROSS JOIN idempotency WHERE tenant_id=vtenant AND key=vkey`,
+		func(rows row) error {
+			var id idempotent
+			f, err := scanFirst(rows, &id)
+			standing[id] = f
+			return err
+		})
 }
 
 // Replay answers what the first request under the key came to, if it was the

@@ -105,4 +105,12 @@ func nullUUID(id uuid.UUID) any {
 	return id
 }
 
+// nullText is the NULL of a text column for "".
+func nullText(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
 func ordinal(n int) string { return "$" + strconv.Itoa(n) }
