@@ -17,7 +17,7 @@ import (
 )
 
 // redisVariable is where scripts/services.sh writes the URL of Redis.
-const redisVariable = "POSTRIDER_BENCH_REDIS_URL"
+const redisVariable = "POSTRIDER_TEST_REDIS_URL"
 
 // ground is what a run stands on.
 type ground struct {

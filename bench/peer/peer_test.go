@@ -83,7 +83,7 @@ func where(t *testing.T, sink string) job.Where {
 		Sink:     sink,
 		Database: service(t, "POSTRIDER_TEST_DATABASE_URL"),
 		Broker:   service(t, "POSTRIDER_TEST_RABBITMQ_URL"),
-		Redis:    service(t, "POSTRIDER_BENCH_REDIS_URL"),
+		Redis:    service(t, "POSTRIDER_TEST_REDIS_URL"),
 		Dir:      t.TempDir(),
 		Workers:  4,
 	}

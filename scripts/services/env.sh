@@ -39,8 +39,8 @@ env_lines() {
 # redis_line: only where Redis runs, since only 'services.sh redis-up' starts it.
 redis_line() {
   local redis
-  if given POSTRIDER_BENCH_REDIS_URL "$(redis_url)"; then
-    redis=$POSTRIDER_BENCH_REDIS_URL
+  if given POSTRIDER_TEST_REDIS_URL "$(redis_url)"; then
+    redis=$POSTRIDER_TEST_REDIS_URL
   elif redis_runs; then
     redis=$(redis_url)
   else
@@ -48,7 +48,7 @@ redis_line() {
   fi
   echo
   echo "# For the benchmark's peers."
-  export_line POSTRIDER_BENCH_REDIS_URL "$redis"
+  export_line POSTRIDER_TEST_REDIS_URL "$redis"
 }
 
 export_line() { printf "export %s='%s'\n" "$1" "${2//\'/\'\\\'\'}"; }

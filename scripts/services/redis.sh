@@ -18,8 +18,8 @@ SETTINGS
 }
 
 redis_up() {
-  if given POSTRIDER_BENCH_REDIS_URL "$(redis_url)"; then
-    use_given POSTRIDER_BENCH_REDIS_URL "$POSTRIDER_BENCH_REDIS_URL"
+  if given POSTRIDER_TEST_REDIS_URL "$(redis_url)"; then
+    use_given POSTRIDER_TEST_REDIS_URL "$POSTRIDER_TEST_REDIS_URL"
     return
   fi
   ! redis_ready || return 0
