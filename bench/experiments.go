@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
 	"github.com/postrider/postrider/bench/experiment"
+	"github.com/postrider/postrider/bench/partition"
 	"github.com/postrider/postrider/bench/report"
 )
 
@@ -32,6 +34,9 @@ func (g *ground) experiments(o options) []step {
 	}
 	if slices.Contains(o.experiments, expCritical) {
 		all = append(all, o.critical(at))
+	}
+	if slices.Contains(o.experiments, expPartitions) {
+		all = append(all, g.partitions(o))
 	}
 	return all
 }
@@ -85,5 +90,15 @@ func (o options) critical(at experiment.Ground) step {
 		what:    fmt.Sprintf("lane critical while %s of lane low wait", report.Count(o.low)),
 		expects: 25*time.Second + fillTime(o.low),
 		do:      func(ctx context.Context) error { return at.Critical(ctx, o.low, o.steady) },
+	}
+}
+
+// partitions is a single step, since all rounds are of the same tables.
+func (g *ground) partitions(o options) step {
+	e := partition.Experiment{Bench: g.bench, Database: g.where.Database, Out: os.Stdout, Rounds: o.rounds}
+	return step{
+		what: "tables that are partitioned by day", apart: true,
+		expects: time.Minute + time.Duration(o.rounds)*25*time.Second,
+		do:      e.Measure,
 	}
 }

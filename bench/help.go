@@ -34,6 +34,7 @@ Experiments are of Postrider alone:
   consumers   drain by 1, 2, 4 and 8 consumer processes
   producers   accept by 1 and 2 producer processes
   far         drain to a relay host that is 20 ms away, over 128 and 512 sessions
+  partitions  the tables in a partition a day, held against the plain ones; in no plan
 
 CPU is of everything together: callers, system, Postgres, RabbitMQ, Redis, sink.
 So nothing else should run on the machine meanwhile.

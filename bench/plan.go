@@ -25,9 +25,16 @@ const (
 	expConsumers = "consumers"
 	expProducers = "producers"
 	expFar       = "far"
+
+	// expPartitions answers a question once, and is in no plan.
+	expPartitions = "partitions"
 )
 
 func experimentNames() []string {
+	return append(plannedExperiments(), expPartitions)
+}
+
+func plannedExperiments() []string {
 	return []string{expBacklog, expCritical, expConsumers, expProducers, expFar}
 }
 
@@ -40,7 +47,7 @@ func plans() []plan {
 		},
 		{
 			name: "full", about: "every peer and experiment; a backlog of a million",
-			systems: slices.Concat(ownNames(), peer.Names()), experiments: experimentNames(),
+			systems: slices.Concat(ownNames(), peer.Names()), experiments: plannedExperiments(),
 			backlog: 1_000_000, limits: time.Second,
 		},
 		{

@@ -86,7 +86,7 @@ func (s *Session) usage() (Usage, error) {
 	for name, pid := range own {
 		s.most[name] = max(s.most[name], mostMemory(pid))
 	}
-	return usageOf(parts)
+	return UsageOf(parts)
 }
 
 // NoteMemory notes the most that each process of the system had in the phases before,

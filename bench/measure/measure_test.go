@@ -56,13 +56,13 @@ func TestWhatAPartUsesIsSeen(t *testing.T) {
 		t.Fatal("start a shell")
 	}
 	parts := map[string]int{"shell": shell.Process.Pid, "callers": os.Getpid()}
-	before, err := usageOf(parts)
+	before, err := UsageOf(parts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, _ = in.Write([]byte("go\n"))
 	_, _ = out.Read(make([]byte, 10))
-	after, err := usageOf(parts)
+	after, err := UsageOf(parts)
 	if err != nil {
 		t.Fatal(err)
 	}

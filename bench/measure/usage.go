@@ -81,8 +81,8 @@ func readProcess(file string) (process, error) {
 	}, nil
 }
 
-// usageOf is the CPU time of each part's process and of all its descendants, so far.
-func usageOf(parts map[string]int) (Usage, error) {
+// UsageOf is the CPU time of each part's process and of all its descendants, so far.
+func UsageOf(parts map[string]int) (Usage, error) {
 	all, err := processes()
 	if err != nil {
 		return nil, err

@@ -65,3 +65,9 @@ const Trips = "trips"
 func Far(sessions int, what string) string {
 	return fmt.Sprintf("scale.far-%d.drain.%s", sessions, what)
 }
+
+// Partitions is the life of mails in groups of a size in the tables of one kind, plain or
+// parted, with so many partitions; with Rate, and CPU of Postgres alone.
+func Partitions(days int, kind string, group int, what string) string {
+	return fmt.Sprintf("partitions-%d.%s.group-%d.%s", days, kind, group, what)
+}
