@@ -31,7 +31,7 @@ const startLimit = time.Minute
 // gather before it runs: with the few MiB that a process has in hand it would else
 // run several times a second under load. Unlike a larger GOGC it is soon nothing
 // beside data that is large, such as attachments.
-const heapSlack = 12 << 20
+const heapSlack = 8 << 20
 
 // Run starts the app, waits until ctx ends, and stops it within grace and the
 // few seconds that writing down what was broken off may take. Ready, if not
