@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -13,6 +14,7 @@ import (
 func relayCases() []storeCase {
 	return []storeCase{
 		{"what is not due is not published", caseNotDue},
+		{"the lanes that have due rows are known", caseDue},
 		{"the oldest due row goes first, by lane and up to the limit", caseOldestFirst},
 		{"only confirmed rows leave the outbox", caseOnlyConfirmed},
 		{"a relay that fails leaves its rows", caseRelayFails},
@@ -38,6 +40,25 @@ func caseNotDue(b *storeBench) {
 	equal(b, "publish called", called, false)
 	b.clock.Advance(time.Minute + time.Second)
 	equal(b, "published", len(b.publish()), 1)
+}
+
+func caseDue(b *storeBench) {
+	due := func(what string, want ...message.Lane) {
+		b.Helper()
+		got, err := b.store.Due(b.Context())
+		b.check(err)
+		equal(b, what, fmt.Sprint(got), fmt.Sprint(want))
+	}
+	due("at first")
+	b.post(b.scheduled(time.Minute))
+	due("nothing yet")
+	b.post(onLane(message.LaneLow))
+	b.post(onLane(message.LaneLow))
+	due("one lane", message.LaneLow)
+	b.clock.Advance(time.Minute + time.Second)
+	due("two lanes", message.LaneNormal, message.LaneLow)
+	b.publish()
+	due("without the lane that was published", message.LaneLow)
 }
 
 func caseOldestFirst(b *storeBench) {

@@ -24,6 +24,7 @@ type lane struct {
 
 // round is what one transaction came to.
 type round struct {
+	began                   time.Time
 	taken, confirmed, limit int
 	shut                    bool // the broker's window is full, nothing was taken
 	err                     error
@@ -37,8 +38,7 @@ func (o round) trouble() bool { return o.err != nil || o.confirmed < o.taken }
 // being full, not a fault.
 func (o round) crowded() bool { return o.err == nil && errors.Is(o.refused, message.ErrQueueFull) }
 
-// run relays the lane: at once while there is more, when woken, and otherwise
-// by a poll that nothing depends on but lost wake-ups and scheduled mail.
+// run relays the lane: at once while there is more, and whenever it is woken.
 func (l *lane) run() {
 	backoff := pause.Backoff{First: 100 * time.Millisecond, Most: 5 * time.Second, Random: l.cfg.Random}
 	for l.ctx.Err() == nil {
@@ -53,6 +53,7 @@ func (l *lane) run() {
 			backoff.Reset()
 		default:
 			backoff.Reset()
+			l.linger(o)
 			l.idle()
 		}
 	}
@@ -64,7 +65,7 @@ func (l *lane) once() round {
 	if shut, err := l.look(); shut || err != nil {
 		return round{shut: shut, err: err}
 	}
-	o := round{limit: l.window.room()}
+	o := round{began: time.Now(), limit: l.window.room()}
 	o.taken, o.confirmed, o.err = l.cfg.Store.Dispatch(l.ctx, l.name, o.limit, func(ctx context.Context, refs []message.Ref) []error {
 		l.window.give(len(refs))
 		errs := l.cfg.Queue.Publish(ctx, l.name, refs)
@@ -103,12 +104,18 @@ func (l *lane) look() (shut bool, err error) {
 	return l.window.saw(ready), nil
 }
 
+// linger lets mail that comes right after other mail go together with what comes
+// after it, so that a stream of single mails does not make a transaction of each.
+// The first after a pause never waits, and a backlog fills its batches by itself.
+func (l *lane) linger(o round) {
+	if left := time.Until(o.began.Add(l.cfg.Linger)); o.taken > 0 && left > 0 {
+		_ = pause.For(l.ctx, left) // ends early with ctx, which ends the loop
+	}
+}
+
 func (l *lane) idle() {
-	timer := time.NewTimer(l.cfg.Random.Jitter(l.cfg.Poll))
-	defer timer.Stop()
 	select {
 	case <-l.woken:
-	case <-timer.C:
 	case <-l.ctx.Done():
 	}
 }

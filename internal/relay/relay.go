@@ -17,7 +17,8 @@ type Config struct {
 	Logger *slog.Logger
 	Batch  int           // rows per transaction; 128
 	Window int           // copies that may wait with the broker, by lane; 1,000
-	Poll   time.Duration // between looks at an idle lane; 1 s
+	Poll   time.Duration // between looks for what nobody rang for; 1 s
+	Linger time.Duration // from one look that found little to the next; 2 ms, negative: none
 	Random pause.Random  // for jitter; the shared source
 }
 
@@ -45,6 +46,9 @@ func New(cfg Config) *Relay {
 	if cfg.Poll == 0 {
 		cfg.Poll = time.Second
 	}
+	if cfg.Linger == 0 {
+		cfg.Linger = 2 * time.Millisecond
+	}
 	r := &Relay{cfg: cfg, lanes: map[message.Lane]*lane{}}
 	for _, name := range message.Lanes() {
 		r.lanes[name] = &lane{Relay: r, name: name, woken: make(chan struct{}, 1), window: newWindow(cfg.Window, cfg.Batch)}
@@ -59,6 +63,7 @@ func (r *Relay) Start() {
 		r.tasks.Go(l.run)
 	}
 	r.tasks.Go(r.listen)
+	r.tasks.Go(r.poll)
 }
 
 // Stop ends the loops. A batch in hand is finished or rolled back; its rows are
@@ -93,8 +98,25 @@ func (r *Relay) listen() {
 			continue
 		}
 		backoff.Reset()
-		for _, lane := range lanes {
-			r.Wake(lane)
+		r.wake(lanes)
+	}
+}
+
+// poll finds what nobody rang for: scheduled mail, what a dead process left, and
+// all whose ring was lost. It is what everything rests on. When the look fails,
+// nobody knows: then each lane looks for itself, and says what is wrong.
+func (r *Relay) poll() {
+	for r.cfg.Random.Jittered(r.ctx, r.cfg.Poll) == nil {
+		lanes, err := r.cfg.Store.Due(r.ctx)
+		if err != nil {
+			lanes = message.Lanes()
 		}
+		r.wake(lanes)
+	}
+}
+
+func (r *Relay) wake(lanes []message.Lane) {
+	for _, lane := range lanes {
+		r.Wake(lane)
 	}
 }

@@ -50,7 +50,7 @@ func (w *world) faultAt(c *call) Fault {
 // weight is how much a fault at such a call tells.
 func weight(k kind) float64 {
 	switch k {
-	case kAsk, kHear, kReady, kRenew, kClock, kLeases, kLost, kExpired, kDispatch, kBell, kReplay, kProbe:
+	case kAsk, kHear, kReady, kRenew, kClock, kLeases, kLost, kExpired, kDue, kDispatch, kBell, kReplay, kProbe:
 		return 0.15
 	case kDot, kReply, kMark, kRecord:
 		return 2

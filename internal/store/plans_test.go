@@ -113,6 +113,7 @@ func everyStep(t *testing.T, url string, lists bool) {
 				return s.SweepLost(ctx, message.LaneNormal, time.UnixMilli(1_000_000_000_000), 100)
 			},
 			func() (int, error) { return s.SweepExpired(ctx, 100) },
+			func() (int, error) { lanes, err := s.Due(ctx); return len(lanes), err },
 			func() (int, error) { return s.Cancel(ctx, 1, id) },
 			func() (int, error) { return s.Retry(ctx, 1, id) },
 			func() (int, error) { return s.Reschedule(ctx, 1, id, time.Now()) },
