@@ -23,6 +23,9 @@ func (s *Store) Accept(ctx context.Context, submissions []message.Submission) []
 		jobs[i] = accepting{Submission: submissions[i], answer: &answers[i]}
 	}
 	for i, err := range each(ctx, s, "accept", jobs, accept) {
+		if err != nil && !isUnavailable(err) { // it may be a repetition that is never to be stored
+			err = s.tx(ctx, "accept", func(ctx context.Context, t *txn) error { return t.acceptAsking(ctx, jobs[i:i+1]) })
+		}
 		if err != nil {
 			answers[i] = message.Acceptance{Err: err}
 		}
@@ -37,14 +40,28 @@ type accepting struct {
 }
 
 func accept(ctx context.Context, t *txn, jobs []accepting) error {
+	if slices.ContainsFunc(jobs, func(job accepting) bool { return len(job.Message.Attachments) > 0 }) {
+		return t.acceptAsking(ctx, jobs)
+	}
+	return t.acceptAtOnce(ctx, jobs)
+}
+
+// ready checks the messages and gives each the answer of one that is stored.
+func ready(jobs []accepting) error {
 	for _, job := range jobs {
 		if err := check(job.Message); err != nil {
 			return err
 		}
 		*job.answer = message.Acceptance{ID: job.Message.ID, ScheduledAt: job.Message.ScheduledAt}
 	}
-	if !slices.ContainsFunc(jobs, func(job accepting) bool { return len(job.Message.Attachments) > 0 }) {
-		return t.acceptAtOnce(ctx, jobs)
+	return nil
+}
+
+// acceptAsking takes the keys first, and then sends only what is to be stored.
+// Attachments are too large to be sent in vain.
+func (t *txn) acceptAsking(ctx context.Context, jobs []accepting) error {
+	if err := ready(jobs); err != nil {
+		return err
 	}
 	fresh, err := t.reserveKeys(ctx, jobs)
 	if err != nil {
@@ -62,8 +79,10 @@ func accept(ctx context.Context, t *txn, jobs []accepting) error {
 
 // acceptAtOnce tries to store all, and has the database leave out the messages whose
 // key was another's: so no statement needs to know what the one before came to.
-// Attachments are too large to be sent only to be left out.
 func (t *txn) acceptAtOnce(ctx context.Context, jobs []accepting) error {
+	if err := ready(jobs); err != nil {
+		return err
+	}
 	leaders := leadersOf(jobs)
 	standing := make(map[idempotent]first, len(leaders))
 	keys, err := t.toTake(leaders, nil)

@@ -15,7 +15,7 @@ func (s *Store) SweepExpired(ctx context.Context, limit int) (int, error) {
 	var expired []message.Key
 	err := s.tx(ctx, "expire", func(ctx context.Context, t *txn) error {
 		expired = nil
-		refs, err := t.lockQueued(ctx, `expires_at IS NOT NULL AND `+t.expired()+` ORDER BY expires_at`, nil, limit)
+		refs, err := t.lockQueued(ctx, `expires_at IS NOT NULL AND `+t.expired()+` ORDER BY expires_at, message_id, n`, nil, limit)
 		if err != nil {
 			return err
 		}

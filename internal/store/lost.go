@@ -40,7 +40,7 @@ func (t *txn) overtaken(ctx context.Context, lane message.Lane) (int64, error) {
 // republish moves up to limit queued deliveries that the guard selects to the
 // outbox, due now.
 func (t *txn) republish(ctx context.Context, guard string, args []any, limit int) (int, error) {
-	refs, err := t.lockQueued(ctx, guard+` ORDER BY published_at`, args, limit)
+	refs, err := t.lockQueued(ctx, guard+` ORDER BY published_at, message_id, n`, args, limit)
 	if err != nil {
 		return 0, err
 	}

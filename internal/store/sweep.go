@@ -92,7 +92,7 @@ func (t *txn) findHolders(ctx context.Context, guard string, limit int, args []a
 	var holders []holder
 	err := t.rows(ctx, `
 		SELECT message_id, n, claim, phase, worker_id, CASE WHEN lease_until-$2>`+t.clock()+` THEN 0 ELSE lease_until-$2 END FROM deliveries
-		WHERE `+guard+` ORDER BY lease_until LIMIT $1`+t.skipLocked, append([]any{limit, t.lease}, args...), func(rows row) error {
+		WHERE `+guard+` ORDER BY lease_until, message_id, n LIMIT $1`+t.skipLocked, append([]any{limit, t.lease}, args...), func(rows row) error {
 		var h holder
 		var worker uuid.NullUUID
 		err := rows.Scan(&h.MessageID, &h.N, &h.Claim, &h.phase, &worker, &h.begun)
