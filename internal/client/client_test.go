@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,10 +20,14 @@ const testKey = "0123456789abcdef"
 // the requests it saw.
 func serve(t *testing.T, handlers ...http.HandlerFunc) (*Client, *[]*http.Request) {
 	t.Helper()
+	var mu sync.Mutex // a client that lost its connection asks again on another
 	var seen []*http.Request
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
 		seen = append(seen, r)
-		handlers[min(len(seen), len(handlers))-1](w, r)
+		handler := handlers[min(len(seen), len(handlers))-1]
+		mu.Unlock()
+		handler(w, r)
 	}))
 	t.Cleanup(server.Close)
 	return New(Config{URL: server.URL, Key: testKey, Patience: 10 * time.Second}), &seen

@@ -58,7 +58,7 @@ func beside(t *testing.T, tables *tables, most int) {
 	})
 	t.Log(steps)
 	for _, kind := range kinds() {
-		if steps[kind.name] == 0 && !t.Failed() {
+		if steps[kind.name] == 0 && most >= sqliteRounds && !t.Failed() { // in few rounds a rare kind may not come
 			t.Errorf("%s: never tried", kind.name)
 		}
 	}
