@@ -22,12 +22,14 @@ func (s *Store) Accept(ctx context.Context, submissions []message.Submission) []
 	for i := range submissions {
 		jobs[i] = accepting{Submission: submissions[i], answer: &answers[i]}
 	}
-	for i, err := range each(ctx, s, "accept", jobs, accept) {
-		if err != nil && !isUnavailable(err) { // it may be a repetition that is never to be stored
-			err = s.tx(ctx, "accept", func(ctx context.Context, t *txn) error { return t.acceptAsking(ctx, jobs[i:i+1]) })
+	err := s.tx(ctx, "accept", func(ctx context.Context, t *txn) error { return accept(ctx, t, jobs) })
+	for i := range jobs {
+		one := err
+		if err != nil && !isUnavailable(err) { // one of them is at fault, or a repetition that is never to be stored
+			one = s.tx(ctx, "accept", func(ctx context.Context, t *txn) error { return t.acceptAsking(ctx, jobs[i:i+1]) })
 		}
-		if err != nil {
-			answers[i] = message.Acceptance{Err: err}
+		if one != nil {
+			answers[i] = message.Acceptance{Err: one}
 		}
 	}
 	return answers
