@@ -20,7 +20,7 @@ func TestAParcelWhoseConsumerDiesIsSentOnce(t *testing.T) {
 			rule := smtptest.Rule{At: smtptest.Rcpt, Skip: mails / 3, Do: f.blow}
 			s := newStack(t, m, setting{
 				script: smtptest.Script{Rules: []smtptest.Rule{rule}}, consumers: 1,
-				env: map[string]string{"POSTRIDER_QUEUE_PARCEL": "16", "POSTRIDER_CONSUMERS": "critical:1,high:1,normal:2,low:1"},
+				env: map[string]string{"POSTRIDER_QUEUE_PARCEL": "16", "POSTRIDER_CONSUMERS": "critical:1,high:1,normal:1,low:1"},
 			})
 			killed := make(chan struct{})
 			victim := s.workers[0]
