@@ -1,7 +1,7 @@
-// Package batch joins calls that wait at the same moment into one. There is no
-// timer: an idle batcher runs a single call at once, a busy one takes all that
-// has gathered meanwhile, so batches grow with the load and cost no latency
-// without it.
+// Package batch joins calls that wait at the same moment into one. An idle
+// batcher runs a single call at once, a busy one takes all that has gathered
+// meanwhile, so batches grow with the load and cost no latency without it. One
+// that lingers waits a little for more, but only in company: see Linger.
 package batch
 
 import (
@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"time"
 )
 
 // ErrStopped answers calls that come after Stop. Nothing was done for them.
@@ -31,6 +32,11 @@ type Batcher[Req, Res any] struct {
 	do    func(context.Context, []Req) []Res
 	bound bound[Req]
 	wake  chan struct{} // holds one token when something may be waiting
+	hurry chan struct{} // holds one when there is no more reason to linger
+	last  struct {      // the batch before; only run uses it
+		began time.Time
+		size  int
+	}
 
 	ctx    context.Context // of every batch; ends when Stop runs out of time
 	cancel context.CancelFunc
@@ -54,6 +60,7 @@ type bound[Req any] struct {
 	count  int
 	weight int
 	weigh  func(Req) int
+	linger time.Duration
 }
 
 // Option changes a batcher.
@@ -71,7 +78,7 @@ func Weight[Req any](limit int, weigh func(Req) int) Option[Req] {
 func New[Req, Res any](limit int, do func(context.Context, []Req) []Res, options ...Option[Req]) *Batcher[Req, Res] {
 	ctx, cancel := context.WithCancel(context.Background())
 	b := &Batcher[Req, Res]{
-		do: do, bound: bound[Req]{count: max(limit, 1)}, wake: make(chan struct{}, 1),
+		do: do, bound: bound[Req]{count: max(limit, 1)}, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1),
 		ctx: ctx, cancel: cancel, done: make(chan struct{}),
 	}
 	for _, option := range options {
@@ -105,7 +112,10 @@ func (b *Batcher[Req, Res]) join(c *call[Req, Res]) error {
 		return ErrStopped
 	}
 	b.waiting = append(b.waiting, c)
-	b.signal()
+	signal(b.wake)
+	if len(b.waiting) == b.bound.count {
+		signal(b.hurry)
+	}
 	return nil
 }
 
@@ -117,9 +127,9 @@ func (b *Batcher[Req, Res]) leave(c *call[Req, Res]) {
 	b.waiting = slices.DeleteFunc(b.waiting, func(w *call[Req, Res]) bool { return w == c })
 }
 
-func (b *Batcher[Req, Res]) signal() {
+func signal(to chan<- struct{}) {
 	select {
-	case b.wake <- struct{}{}:
+	case to <- struct{}{}:
 	default:
 	}
 }
@@ -160,7 +170,8 @@ func (b *Batcher[Req, Res]) refuse() {
 	}
 	b.stopped = true
 	if b.started {
-		b.signal()
+		signal(b.wake)
+		signal(b.hurry)
 		return
 	}
 	answer(b.waiting, nil, ErrStopped)
@@ -173,7 +184,7 @@ func (b *Batcher[Req, Res]) run() {
 	defer close(b.done)
 	defer b.cancel()
 	for range b.wake {
-		for batch := b.take(); len(batch) > 0; batch = b.take() {
+		for batch := b.next(); len(batch) > 0; batch = b.next() {
 			b.runOne(batch)
 		}
 		if b.ended() {
@@ -213,6 +224,7 @@ func (b *bound[Req]) prefix(waiting int, at func(int) Req) int {
 }
 
 func (b *Batcher[Req, Res]) runOne(batch []*call[Req, Res]) {
+	b.last.began, b.last.size = time.Now(), len(batch)
 	reqs := make([]Req, len(batch))
 	for i, c := range batch {
 		reqs[i] = c.req

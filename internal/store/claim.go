@@ -36,7 +36,7 @@ func (s *Store) Claim(ctx context.Context, bids []message.Bid) ([]message.Claim,
 	var taken []*claimed
 	err = s.tx(ctx, "claim", func(ctx context.Context, t *txn) (err error) {
 		taken = nil
-		step := slices.Concat(t.lock(keysOf(bids, func(b message.Bid) message.Key { return b.Key })), t.take(bids, &taken))
+		step := t.take(bids, &taken)
 		if known.hasAll(bids) {
 			return t.last(ctx, step...)
 		}
@@ -79,7 +79,7 @@ func bidRows(bids []message.Bid) [][]any {
 }
 
 func (t *txn) take(bids []message.Bid, taken *[]*claimed) []command {
-	l := list{columns: bidValues, fixed: []any{t.lease, t.cfg.Worker.ID}, rows: bidRows(bids)}
+	l := inOrder(list{columns: bidValues, fixed: []any{t.lease, t.cfg.Worker.ID}, rows: bidRows(bids)})
 	return t.with(l, `
 		UPDATE deliveries SET status='sending', phase=`+t.newPhase()+`, claim=claim+1, worker_id=$2, lease_until=`+t.clock()+`+$1,
 			interrupted=interrupted + CASE WHEN status='sending' THEN 1 ELSE 0 END

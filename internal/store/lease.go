@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"slices"
 
 	"github.com/postrider/postrider/internal/message"
 )
@@ -75,9 +74,7 @@ func (s *Store) Mark(ctx context.Context, claims []message.Held) ([]bool, error)
 	var done map[message.Held]bool
 	err := s.tx(ctx, "mark", func(ctx context.Context, t *txn) error {
 		done = make(map[message.Held]bool, len(claims))
-		return t.last(ctx, slices.Concat(
-			t.lock(keysOf(claims, func(h message.Held) message.Key { return h.Key })),
-			t.hold(claims, `phase=2, lease_until=`+t.clock()+`+$1`, ` AND `+t.live(), done))...)
+		return t.last(ctx, t.hold(claims, `phase=2, lease_until=`+t.clock()+`+$1`, ` AND `+t.live(), done)...)
 	})
 	if err != nil {
 		return nil, err
@@ -87,7 +84,7 @@ func (s *Store) Mark(ctx context.Context, claims []message.Held) ([]bool, error)
 
 // hold makes an update that the holder alone may make, and notes where it did.
 func (t *txn) hold(claims []message.Held, set, guard string, done map[message.Held]bool) []command {
-	l := heldList(claims)
+	l := inOrder(heldList(claims))
 	l.fixed = []any{t.lease}
 	return t.with(l, `UPDATE deliveries SET `+set+` FROM v WHERE `+held+guard+` RETURNING message_id, n, claim`,
 		func(rows row) error {

@@ -124,9 +124,8 @@ func (t *txn) takeDue(ctx context.Context, lane message.Lane, limit int) ([]mess
 // settle gives confirmed copies into the broker's custody. A delivery that has
 // gone on since, claimed or rescheduled, keeps what it says.
 func (t *txn) settle(ctx context.Context, refs []message.Ref) error {
-	l := refList(refs)
+	l := inOrder(refList(refs))
 	return t.last(ctx, slices.Concat(
 		t.with(l, `DELETE FROM outbox WHERE (message_id, n, dispatch) IN (SELECT vid, vn, vdispatch FROM v)`, nil),
-		t.lock(keysOf(refs, func(r message.Ref) message.Key { return r.Key })),
 		t.with(l, `UPDATE deliveries SET published_at=`+t.clock()+` FROM v WHERE `+queuedAs, nil))...)
 }

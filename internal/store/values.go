@@ -67,9 +67,22 @@ func refList(refs []message.Ref) list {
 	return l
 }
 
-// lock takes the row locks of several deliveries in one order, the same for
-// every statement: an UPDATE alone would take them in the order of its plan, and
-// two of those can wait for each other.
+// inOrder sorts a list whose members begin with a delivery's key. An UPDATE of it
+// locks rows in the order of its plan, which goes through the list, so two
+// transactions of one such statement each cannot wait for each other.
+func inOrder(l list) list {
+	slices.SortStableFunc(l.rows, func(a, b []any) int {
+		return compareKeys(keyOf(a), keyOf(b))
+	})
+	return l
+}
+
+func keyOf(row []any) message.Key {
+	return message.Key{MessageID: row[0].(uuid.UUID), N: int16(integer(row[1]))}
+}
+
+// lock takes the row locks of several deliveries in that order too, for a
+// transaction of several statements on different ones.
 func (d *dialect) lock(keys []message.Key) []command {
 	if d.lockRows == "" || len(keys) < 2 {
 		return nil
