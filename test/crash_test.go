@@ -116,7 +116,7 @@ func TestAStalledConsumerIsTakenOverAndSendsNothing(t *testing.T) {
 	rule := smtptest.Rule{At: smtptest.Data, Do: f.blow}
 	s := newStack(t, distributed, setting{script: smtptest.Script{Rules: []smtptest.Rule{rule}}, consumers: 1})
 	stalled := s.workers[0]
-	f.set(func() { stalled.signal(syscall.SIGSTOP) })
+	f.set(stalled.pause)
 	id := s.post(mail("ann@example.com"))
 	if err := s.relay.AwaitStep(t.Context(), smtptest.Data, 1); err != nil {
 		t.Fatal(err)

@@ -80,6 +80,13 @@ func (p *process) signal(s syscall.Signal) {
 	}
 }
 
+// pause holds the process still, and returns when it is.
+func (p *process) pause() {
+	if err := p.Pause(); err != nil {
+		p.t.Error(err)
+	}
+}
+
 // kill is kill -9: no word, no goodbye.
 func (p *process) kill() {
 	p.torn = true

@@ -28,12 +28,21 @@ func (s *System) Counters(ctx context.Context) (map[string]float64, error) {
 		counters[result.Allocs+m.Program] += allocs
 		counters[result.AllocBytes+m.Program] += bytes
 	}
-	var next float64
-	if err := s.stack.DB().QueryRowContext(ctx, "SELECT pg_snapshot_xmax(pg_current_snapshot())::text").Scan(&next); err != nil {
-		return nil, fmt.Errorf("count transactions: %w", err)
+	return counters, s.database(ctx, counters)
+}
+
+// database adds what Postgres counts. The log is that of all its databases.
+func (s *System) database(ctx context.Context, counters map[string]float64) error {
+	var transactions, log, tables float64
+	err := s.stack.DB().QueryRowContext(ctx, `
+		SELECT pg_snapshot_xmax(pg_current_snapshot())::text, pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0'),
+			(SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind='r' AND relnamespace=current_schema()::regnamespace)`,
+	).Scan(&transactions, &log, &tables)
+	if err != nil {
+		return fmt.Errorf("count transactions and bytes: %w", err)
 	}
-	counters[result.Transactions] = next
-	return counters, nil
+	counters[result.Transactions], counters[result.LogBytes], counters[result.TableBytes] = transactions, log, tables
+	return nil
 }
 
 // heap is how many objects and bytes a process has taken from its heap.

@@ -14,7 +14,7 @@ func tables(run *result.Run) []table {
 	for _, q := range questions() {
 		all = append(all, bySystem(run, q))
 	}
-	all = append(all, scaling(run), taking(run), far(run), memory(run), backlog(run), critical(run))
+	all = append(all, partly(run), database(run), scaling(run), taking(run), far(run), memory(run), backlog(run), critical(run))
 	return slices.DeleteFunc(all, func(t table) bool { return len(t.rows) == 0 })
 }
 

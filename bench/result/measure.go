@@ -21,15 +21,19 @@ func Accept(callers int, what string) string { return fmt.Sprintf("accept-%d.%s"
 func Drain(what string) string { return "drain." + what }
 
 // What a mail costs beside CPU, of systems that count it: objects and bytes that each
-// program takes from the heap, and transactions of the database that write.
+// program takes from the heap, transactions of the database that write, bytes of its
+// log, and bytes that its tables and their indexes grow by.
 const (
 	Allocs       = "allocs."
 	AllocBytes   = "alloc-bytes."
 	Transactions = "transactions"
+	LogBytes     = "log-bytes"
+	TableBytes   = "table-bytes"
 )
 
 // Sustained is both at once, from the first call until all is recorded as delivered;
-// with Rate, CPU and CPU by part, Allocs and AllocBytes by program, Transactions.
+// with Rate, CPU and CPU by part, Allocs and AllocBytes by program, Transactions,
+// LogBytes and TableBytes.
 func Sustained(callers int, what string) string { return fmt.Sprintf("sustained-%d.%s", callers, what) }
 
 // Steady is 200 mails a second; latency is from the answer to the caller until the

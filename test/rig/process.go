@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"sync/atomic"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // Command says what to start.
@@ -115,8 +117,23 @@ func (p *Process) Kill() error {
 	return nil
 }
 
-// Pause holds the process still; its connections stay open.
-func (p *Process) Pause() error { return p.Signal(syscall.SIGSTOP) }
+// Pause holds the process still; its connections stay open. It returns when no thread
+// of it runs any more: the signal alone is on its way to one thread, and on a busy
+// machine the others go on meanwhile.
+func (p *Process) Pause() error {
+	if err := p.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	for {
+		err := unix.Waitid(unix.P_PID, p.PID(), nil, unix.WSTOPPED|unix.WEXITED|unix.WNOWAIT, nil)
+		switch {
+		case err == nil, errors.Is(err, unix.ECHILD): // it is still, or was gone before
+			return nil
+		case !errors.Is(err, unix.EINTR):
+			return fmt.Errorf("wait until %s is still: %w", p.Name, err)
+		}
+	}
+}
 
 // Resume lets a paused process go on.
 func (p *Process) Resume() error { return p.Signal(syscall.SIGCONT) }
