@@ -16,7 +16,7 @@ const largestBatch = 128
 // linger is the least time from one batch of several to the next of its kind. It
 // costs a stream of mail up to that much at each of three steps, and saves it most
 // of its transactions.
-const linger = 5 * time.Millisecond
+const linger = 3 * time.Millisecond
 
 // Batched is a Store that joins the calls many workers make at the same moment
 // into one transaction each. An idle worker waits for nobody.
