@@ -25,7 +25,7 @@ func (g *ground) experiments(o options) []step {
 		}{
 			{expConsumers, "drain by consumer processes", []int{1, 2, 4, 8}, at.Consumers},
 			{expProducers, "accept by producer processes", []int{1, 2}, at.Producers},
-			{expFar, "drain to a relay host 20 ms away, sessions", []int{128, 512}, at.Far},
+			{expFar, "drain to a relay host 20 ms away, sessions", []int{16, 32, 64, 128, 512}, at.Far},
 		} {
 			if slices.Contains(o.experiments, e.name) {
 				all = append(all, eachSize(e.what, e.sizes, round, 15*time.Second, e.do)...)

@@ -33,7 +33,7 @@ Experiments are of Postrider alone:
   critical    how long an urgent mail takes behind a million that are not
   consumers   drain by 1, 2, 4 and 8 consumer processes
   producers   accept by 1 and 2 producer processes
-  far         drain to a relay host that is 20 ms away, over 128 and 512 sessions
+  far         drain to a relay host that is 20 ms away, over 16 to 512 sessions
   partitions  the tables in a partition a day, held against the plain ones; in no plan
 
 CPU is of everything together: callers, system, Postgres, RabbitMQ, Redis, sink.

@@ -58,8 +58,8 @@ const RoundTrip = 20 * time.Millisecond
 
 // Far measures the drain by one consumer process with so many sessions to a relay host
 // that is RoundTrip away. The sessions are the limit where there are few: each sends a
-// mail in as many round trips as its conversation takes. With two, 128 sessions send
-// 3,200 mails a second at most, and 512 send 12,800.
+// mail in as many round trips as its conversation takes. With two, 16 sessions send 400
+// mails a second at most, and 512 send 12,800, which is more than a small machine can.
 func (g Ground) Far(ctx context.Context, sessions, round int) error {
 	proxy, err := delay.Listen(g.Own.Where.Sink, RoundTrip)
 	if err != nil {
