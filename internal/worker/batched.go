@@ -14,8 +14,8 @@ import (
 const largestBatch = 128
 
 // linger is the least time from one batch of several to the next of its kind. It
-// costs a stream of mail up to that much at each of three steps, and saves it most
-// of its transactions.
+// saves a stream of mail transactions, and costs each mail of it up to that much at
+// each of three steps: too much where all of a few workers wait in batches.
 const linger = 3 * time.Millisecond
 
 // Batched is a Store that joins the calls many workers make at the same moment
