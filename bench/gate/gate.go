@@ -40,8 +40,8 @@ func figures() []figure {
 		{"allocs-consumer", "objects a mail, consumer", 0.05, counted(result.Allocs + "consumer")},
 		{"alloc-bytes-consumer", "bytes a mail, consumer", 0.05, counted(result.AllocBytes + "consumer")},
 		{"transactions", "writing transactions a mail", 0.25, counted(result.Transactions)},
-		{"cpu-64", "CPU by 64 callers, of River", 0.12, toRiver(result.Sustained(64, result.CPU))},
-		{"cpu-8", "CPU by 8 callers, of River", 0.12, toRiver(result.Sustained(8, result.CPU))},
+		{"cpu-64", "CPU by 64 callers, of River", 0.15, toRiver(result.Sustained(64, result.CPU))},
+		{"cpu-8", "CPU by 8 callers, of River", 0.15, toRiver(result.Sustained(8, result.CPU))},
 	}
 }
 
