@@ -1,52 +1,32 @@
 package report
 
 import (
-	"slices"
-	"strings"
-
 	"github.com/postrider/postrider/bench/result"
 )
 
-// partly has a row for each phase of the product and a column for each part that uses
-// CPU in it.
+// partly has a row for each question and a column for each part that uses CPU for the
+// product in it. They are medians: the spreads would not fit on a line.
 func partly(run *result.Run) table {
-	phases := []struct {
-		title string
-		name  func(string) string
-	}{
-		{"accept, 64 callers", func(what string) string { return result.Accept(64, what) }},
-		{"drain", result.Drain},
-		{"sustained, 8 callers", func(what string) string { return result.Sustained(8, what) }},
-		{"sustained, 64 callers", func(what string) string { return result.Sustained(64, what) }},
-		{"200 mails/s", result.Steady},
+	var prefixes []string
+	for _, q := range questions() {
+		prefixes = append(prefixes, q.cpu()+".")
 	}
-	keys := map[string]bool{}
-	for _, p := range phases {
-		prefix := p.name(result.CPU + ".")
-		for _, measure := range measures(run, product, prefix) {
-			keys[strings.TrimPrefix(measure, prefix)] = true
-		}
+	t := table{title: "CPU of a mail by part, ms"}
+	parts := partsOf(run, []string{product}, prefixes...)
+	for _, part := range parts {
+		t.heads = append(t.heads, part.name)
 	}
-	names := slices.DeleteFunc(sortedKeys(keys), func(name string) bool { return name == "redis" })
-	t := table{title: "CPU of a mail by part, ms", heads: names}
-	for _, p := range phases {
-		if cells, any := usedBetween(run, p.name(result.CPU+"."), names); any {
-			t.rows = append(t.rows, row{label: p.title, cells: cells})
+	for i, q := range questions() {
+		if len(measures(run, product, prefixes[i])) == 0 {
+			continue
 		}
+		r := row{label: q.title}
+		for _, part := range parts {
+			r.cells = append(r.cells, human(usedBy(run, product, prefixes[i], part.name)))
+		}
+		t.rows = append(t.rows, r)
 	}
 	return t
-}
-
-// usedBetween are the medians by part; their spreads would not fit on a line.
-func usedBetween(run *result.Run, prefix string, parts []string) (cells []string, any bool) {
-	for _, part := range parts {
-		s, cell := run.Spread(product, prefix+part), ""
-		if s.Rounds > 0 {
-			cell, any = human(s.Median), true
-		}
-		cells = append(cells, cell)
-	}
-	return cells, any
 }
 
 // database is what a mail costs Postgres beside CPU, from its acceptance until it is

@@ -24,6 +24,9 @@ type question struct {
 	columns []column
 }
 
+// cpu is its measure of CPU, which every question has as its last.
+func (q question) cpu() string { return q.columns[len(q.columns)-1].measure }
+
 func questions() []question {
 	accept := func(callers int) question {
 		name := func(what string) string { return result.Accept(callers, what) }

@@ -59,11 +59,13 @@ type part struct {
 
 // partsOf are the parts of all these systems: callers, the systems' own processes by
 // name, servers, sink.
-func partsOf(run *result.Run, found []string, prefix string) []part {
+func partsOf(run *result.Run, found []string, prefixes ...string) []part {
 	names := map[string]bool{}
 	for _, system := range found {
-		for _, measure := range measures(run, system, prefix) {
-			names[kind(strings.TrimPrefix(measure, prefix))] = true
+		for _, prefix := range prefixes {
+			for _, measure := range measures(run, system, prefix) {
+				names[kind(strings.TrimPrefix(measure, prefix))] = true
+			}
 		}
 	}
 	before, after := []string{"callers"}, []string{"postgres", "rabbitmq", "redis", "sink"}

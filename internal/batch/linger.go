@@ -5,7 +5,8 @@ import "time"
 // Linger lets a batch that follows one of several requests begin no sooner than
 // that long after it began, unless it is full before. So calls that come in a
 // stream share batches, where each by itself would find the batcher idle; and a
-// caller who is alone never waits. 0, the default, is for batches that are cheap.
+// caller who is alone never waits. Full is by number, not by weight. 0, the
+// default, is for callers who wait for nothing else meanwhile.
 func Linger[Req any](least time.Duration) Option[Req] {
 	return func(b *bound[Req]) { b.linger = least }
 }

@@ -180,14 +180,25 @@ func TestALargeContentLocksNoRow(t *testing.T) {
 // awaitLockWait returns when some session of the test's schema waits for a lock.
 func awaitLockWait(t *testing.T, db *sql.DB) {
 	t.Helper()
+	awaitTrue(t, db, `SELECT EXISTS (SELECT 1 FROM pg_locks l JOIN pg_class c ON c.oid=l.relation
+		WHERE NOT l.granted AND c.relnamespace=current_schema()::regnamespace)`)
+}
+
+// awaitBlocked returns when somebody waits for the session of that process id.
+func awaitBlocked(t *testing.T, db *sql.DB, holder int) {
+	t.Helper()
+	awaitTrue(t, db, `SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE $1=ANY(pg_blocking_pids(pid)))`, holder)
+}
+
+// awaitTrue asks whether somebody waits until it is so.
+func awaitTrue(t *testing.T, db *sql.DB, query string, args ...any) {
+	t.Helper()
 	deadline := time.Now().Add(10 * time.Second)
-	for waiting := 0; waiting == 0; {
+	for waits := false; !waits; {
 		if time.Now().After(deadline) {
 			t.Fatal("nobody waits for the lock")
 		}
-		err := db.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM pg_locks l JOIN pg_class c ON c.oid=l.relation
-			WHERE NOT l.granted AND c.relnamespace=current_schema()::regnamespace`).Scan(&waiting)
-		if err != nil {
+		if err := db.QueryRowContext(t.Context(), query, args...).Scan(&waits); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -3,7 +3,6 @@ package store_test
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"errors"
 	"slices"
 	"testing"
@@ -99,23 +98,5 @@ func ordered(t *testing.T, url string, keys []message.Key, name string, step fun
 	}
 	if err := <-done; err != nil {
 		t.Fatalf("%s: %v", name, err)
-	}
-}
-
-// awaitBlocked waits until somebody waits for the session of that process id.
-func awaitBlocked(t *testing.T, db *sql.DB, holder int) {
-	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; {
-		var blocked bool
-		err := db.QueryRowContext(t.Context(),
-			`SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE $1=ANY(pg_blocking_pids(pid)))`, holder).Scan(&blocked)
-		switch {
-		case err != nil:
-			t.Fatal(err)
-		case blocked:
-			return
-		case time.Now().After(deadline):
-			t.Fatal("nobody waits for the locked row")
-		}
 	}
 }

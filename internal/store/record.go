@@ -14,7 +14,7 @@ func (s *Store) Record(ctx context.Context, outcomes []message.Outcome) []error 
 	return each(ctx, s, "record", outcomes, func(ctx context.Context, t *txn, outcomes []message.Outcome) error {
 		keys := keysOf(outcomes, func(o message.Outcome) message.Key { return o.Key })
 		if distinct(keys) {
-			return t.record(ctx, outcomes)
+			return t.record(ctx, keys, outcomes)
 		}
 		if err := t.run(ctx, t.lock(keys)...); err != nil {
 			return err
@@ -41,11 +41,11 @@ func distinct(keys []message.Key) bool {
 
 // record writes outcomes of distinct deliveries and commits. Where nothing goes
 // back to the outbox, no statement needs another's answer.
-func (t *txn) record(ctx context.Context, outcomes []message.Outcome) error {
+func (t *txn) record(ctx context.Context, keys []message.Key, outcomes []message.Outcome) error {
 	var queued outboxRows
 	steps := t.steps(outcomes, &queued)
 	if len(steps) > 1 { // each goes through its own list
-		steps = append(t.lock(keysOf(outcomes, func(o message.Outcome) message.Key { return o.Key })), steps...)
+		steps = append(t.lock(keys), steps...)
 	}
 	if !mayQueue(outcomes) {
 		return t.last(ctx, append(steps, t.history(outcomes)...)...)
