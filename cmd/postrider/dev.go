@@ -47,6 +47,7 @@ func welcome(out io.Writer, a *app.App, cfg *config.Dev) {
   Postrider is ready.
 
   API      http://%[1]s
+  Docs     http://%[1]s/docs
   Inbox    %[2]s
   Metrics  http://%[5]s/metrics
   Data     %[4]s

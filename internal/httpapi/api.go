@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"path"
@@ -71,16 +72,21 @@ func New(config Config, ports Ports) (http.Handler, error) {
 		Ports: ports, keys: newKeys(c.Keys), limits: c.Limits, now: c.Now,
 		intake: intake{each: c.BodyBytes, all: semaphore.NewWeighted(c.MemoryBytes)},
 	}
-	return follow(c.Log, harden(route(a.routes(c.Version)))), nil
+	docs, err := referencePage()
+	if err != nil {
+		return nil, fmt.Errorf("http api: %w", err)
+	}
+	return follow(c.Log, harden(route(a.routes(c.Version, docs)))), nil
 }
 
-func (a *api) routes(version string) *http.ServeMux {
+func (a *api) routes(version string, docs handler) *http.ServeMux {
 	mux := http.NewServeMux()
 	for pattern, h := range map[string]handler{
 		"GET /{$}":                    landing(version),
 		"GET /healthz":                alive,
 		"GET /readyz":                 ready(a.Health),
 		"GET /openapi.json":           openAPI,
+		"GET /docs":                   docs,
 		"POST /v1/emails":             a.signed(a.postEmail),
 		"GET /v1/emails":              a.signed(a.listEmails),
 		"GET /v1/emails/{id}":         a.signed(a.getEmail),

@@ -39,7 +39,7 @@ func TestTheExamplesOfThePageWork(t *testing.T) {
 }
 
 func inTime(body string) string {
-	member := regexp.MustCompile(`"(scheduled|expires)_at": "[^"]*"`)
+	member := regexp.MustCompile(`"(scheduled|expires)_at": ?"[^"]*"`)
 	return member.ReplaceAllStringFunc(body, func(s string) string {
 		name := strings.Split(s, `"`)[1]
 		ahead := map[string]time.Duration{"scheduled_at": time.Hour, "expires_at": 2 * time.Hour}[name]

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/postrider/postrider/internal/reference"
 )
 
 //go:embed openapi.json
@@ -18,6 +20,20 @@ func openAPI(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
+// referencePage answers with the document as people read it.
+func referencePage() (handler, error) {
+	page, err := reference.New(openAPIDocument)
+	if err != nil {
+		return nil, err
+	}
+	return func(w http.ResponseWriter, _ *http.Request) error {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Content-Security-Policy", page.Policy)
+		_, _ = w.Write(page.HTML)
+		return nil
+	}, nil
+}
+
 func landing(version string) handler {
 	return func(w http.ResponseWriter, _ *http.Request) error {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -25,7 +41,8 @@ func landing(version string) handler {
 
   POST /v1/emails        send an email (Authorization: Bearer <key>)
   GET  /v1/emails/{id}   what became of it
-  GET  /openapi.json     the whole API, described
+  GET  /docs             the whole API, described
+  GET  /openapi.json     the same for programs
   GET  /readyz           whether everything works
 
 Documentation: https://github.com/postrider/postrider/blob/main/docs/http-api.md
