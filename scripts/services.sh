@@ -63,6 +63,7 @@ fi
 
 up() {
   ensure_c_compiler
+  ensure_interpreters
   postgres_up
   rabbitmq_up
   mailhog_up

@@ -53,3 +53,12 @@ ensure_c_compiler() {
   ! echo '#include <stdlib.h>' | $compiler -E - >/dev/null 2>&1 || return 0
   install_packages gcc libc6-dev
 }
+
+# The documentation's examples are run as they stand there, in their languages.
+ensure_interpreters() {
+  local missing=()
+  command -v curl >/dev/null || missing+=(curl ca-certificates)
+  command -v python3 >/dev/null || missing+=(python3)
+  [[ ${#missing[@]} -eq 0 ]] || install_packages "${missing[@]}"
+  command -v node >/dev/null || die "Node is missing; install it from https://nodejs.org"
+}

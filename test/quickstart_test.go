@@ -1,0 +1,79 @@
+package test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/postrider/postrider/internal/smtptest"
+)
+
+// block is a fenced example of a page.
+type block struct{ language, text string }
+
+func blocksOf(t testing.TB, page string) []block {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []block
+	for _, m := range regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```$").FindAllStringSubmatch(string(text), -1) {
+		list = append(list, block{m[1], m[2]})
+	}
+	return list
+}
+
+// interpreters run a file of their language.
+func interpreters() map[string][]string {
+	return map[string][]string{"sh": {"bash", "-eu"}, "js": {"node"}, "python": {"python3"}}
+}
+
+// run runs the block as a reader would who has this server instead of the one
+// the page speaks of.
+func (b block) run(s *stack, dir string) {
+	s.Helper()
+	command := interpreters()[b.language]
+	if command == nil {
+		s.Fatalf("no test knows how to run %q", b.language)
+	}
+	file := filepath.Join(dir, "example."+map[string]string{"js": "mjs", "python": "py"}[b.language])
+	text := strings.NewReplacer("http://127.0.0.1:8080", s.api, "pr_dev_key_not_a_secret", apiKey).Replace(b.text)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		s.Fatal(err)
+	}
+	if out, err := exec.Command(command[0], append(command[1:], file)...).CombinedOutput(); err != nil {
+		s.Errorf("%s: %v\n%s\n%s", b.language, err, text, out)
+	}
+}
+
+// TestTheQuickStartWorksAsItStands runs every example of the page; the mail of
+// each arrives, under the name of its language.
+func TestTheQuickStartWorksAsItStands(t *testing.T) {
+	var examples []block
+	for _, b := range blocksOf(t, "../docs/quick-start.md") {
+		if b.language != "text" {
+			examples = append(examples, b)
+		}
+	}
+	inBothModes(t, setting{}, func(s *stack) {
+		for _, b := range examples {
+			b.run(s, s.TempDir())
+		}
+		if s.Failed() {
+			return
+		}
+		if err := s.relay.AwaitMails(s.Context(), len(examples)); err != nil {
+			s.Fatal(err)
+		}
+		for _, from := range []string{"curl", "Node", "Python"} {
+			if !slices.ContainsFunc(s.relay.Mails(), func(m smtptest.Transaction) bool { return strings.Contains(string(m.Data), "Subject: Hello from "+from+"\r\n") }) {
+				s.Errorf("no mail came from %s", from)
+			}
+		}
+	})
+}
