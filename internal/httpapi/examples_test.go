@@ -2,7 +2,6 @@ package httpapi_test
 
 import (
 	"context"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -14,30 +13,7 @@ import (
 	"github.com/postrider/postrider/internal/message"
 )
 
-// TestTheExamplesOfThePageWork sends every body that the page gives to curl,
-// with its times moved to where they can be met.
-func TestTheExamplesOfThePageWork(t *testing.T) {
-	text, err := os.ReadFile("../../docs/http-api.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := newWorld(t)
-	id := w.post()
-	sent := 0
-	for _, match := range regexp.MustCompile(`(?s)-d '(\{.*?\})'`).FindAllStringSubmatch(string(text), -1) {
-		body := inTime(match[1])
-		if strings.Contains(body, `"from"`) {
-			w.do("POST", "/v1/emails", body).want(t, 202, "")
-		} else {
-			w.do("PATCH", "/v1/emails/"+id, body).want(t, 200, "")
-		}
-		sent++
-	}
-	if sent < 5 {
-		t.Errorf("only %d examples were found", sent)
-	}
-}
-
+// inTime moves the times of an example to where they can be met.
 func inTime(body string) string {
 	member := regexp.MustCompile(`"(scheduled|expires)_at": ?"[^"]*"`)
 	return member.ReplaceAllStringFunc(body, func(s string) string {

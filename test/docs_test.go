@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/postrider/postrider/internal/smtptest"
 )
@@ -71,9 +72,40 @@ func TestTheQuickStartWorksAsItStands(t *testing.T) {
 			s.Fatal(err)
 		}
 		for _, from := range []string{"curl", "Node", "Python"} {
-			if !slices.ContainsFunc(s.relay.Mails(), func(m smtptest.Transaction) bool { return strings.Contains(string(m.Data), "Subject: Hello from "+from+"\r\n") }) {
+			if !slices.ContainsFunc(s.relay.Mails(), func(m smtptest.Transaction) bool {
+				return strings.Contains(string(m.Data), "Subject: Hello from "+from+"\r\n")
+			}) {
 				s.Errorf("no mail came from %s", from)
 			}
+		}
+	})
+}
+
+// asOneScript joins the shell examples of a page that speak to a server, in
+// their order, for this one. A call that is refused ends it.
+func asOneScript(s *stack, page, id string) block {
+	script := "curl() { command curl --fail-with-body -sS \"$@\" && echo; }\n" +
+		"bin/postrider() { POSTRIDER_URL=" + s.api + " POSTRIDER_API_KEY=" + apiKey + " " + binary("postrider") + " \"$@\"; }\n"
+	for _, b := range blocksOf(s.TB, page) {
+		if b.language == "sh" && regexp.MustCompile(`(?m)^(curl|bin/postrider|[A-Z]+=)`).MatchString(b.text) {
+			script += regexp.MustCompile(`(?m)^ID=\S+`).ReplaceAllString(b.text, "ID="+id)
+		}
+	}
+	return block{"sh", script}
+}
+
+// TestTheExamplesOfThePagesWork runs what README and the page of the API say to
+// a shell: from an email that waits for its time, through its cancellation, to
+// its end.
+func TestTheExamplesOfThePagesWork(t *testing.T) {
+	inBothModes(t, setting{}, func(s *stack) {
+		for _, page := range []string{"../README.md", "../docs/http-api.md"} {
+			later := s.post(mail("later@example.com").with("scheduled_at", time.Now().Add(time.Hour).Format(time.RFC3339)))
+			script := asOneScript(s, page, later)
+			if n := strings.Count(script.text, "curl "); n < 2 {
+				s.Errorf("%s: only %d calls were found", page, n)
+			}
+			script.run(s, s.TempDir())
 		}
 	})
 }
