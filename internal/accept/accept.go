@@ -2,6 +2,7 @@ package accept
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -28,14 +29,25 @@ type Service struct {
 	limits message.Limits
 	wake   func(message.Lane)
 	now    func() time.Time
+	guard  Guard
 	group  *batch.Batcher[message.Submission, message.Acceptance]
 }
+
+// Option changes a service.
+type Option func(*Service)
+
+// WithGuard has messages of restricted keys held to their limits. Without it
+// they are refused.
+func WithGuard(g Guard) Option { return func(s *Service) { s.guard = g } }
 
 // New returns a service that commits to store and calls wake, which must not
 // block, with the lane of each message after its commit. Now is this host's
 // clock: only the plausibility of the caller's times is judged by it.
-func New(store Store, limits message.Limits, wake func(message.Lane), now func() time.Time) *Service {
+func New(store Store, limits message.Limits, wake func(message.Lane), now func() time.Time, options ...Option) *Service {
 	s := &Service{store: store, limits: limits, wake: wake, now: now}
+	for _, option := range options {
+		option(s)
+	}
 	s.group = batch.New(maxGroup, s.commit, batch.Weight(maxGroupBytes, weigh))
 	return s
 }
@@ -47,27 +59,55 @@ func (s *Service) Start() { s.group.Start() }
 // runs any more, or with an error when ctx ends first. It may be repeated.
 func (s *Service) Stop(ctx context.Context) error { return s.group.Stop(ctx) }
 
-// Accept validates the draft and commits the message. Key is the caller's
-// idempotency key, "" for none, and hash the digest of the request it stands
-// for.
+// Accept validates the draft, holds it to what the grant allows, and commits the
+// message. Key is the caller's idempotency key, "" for none, and hash the digest
+// of the request it stands for.
 //
 // The error is a *message.Error when the request is refused, or wraps
 // message.ErrUnavailable when nobody knows whether the message was committed:
 // repeated with the same key it is committed once.
-func (s *Service) Accept(ctx context.Context, tenant int64, draft *message.Draft, key string, hash [32]byte) (message.Acceptance, error) {
+func (s *Service) Accept(ctx context.Context, by *message.Grant, draft *message.Draft, key string, hash [32]byte) (message.Acceptance, error) {
 	m, err := s.limits.Validate(draft, s.now())
 	if err != nil {
-		return s.replay(ctx, tenant, key, hash, err)
+		return s.replay(ctx, by.TenantID, key, hash, err)
 	}
-	m.ID, m.TenantID = message.NewID(), tenant
+	m.ID, m.TenantID = message.NewID(), by.TenantID
+	counted, err := s.admit(ctx, by, m)
+	if err != nil {
+		return s.replay(ctx, by.TenantID, key, hash, err)
+	}
 	a, err := s.submit(ctx, message.Submission{Message: m, IdempotencyKey: key, Hash: hash})
 	if err == nil {
 		err = a.Err
+	}
+	if counted.Recipients > 0 && notStored(a, err) {
+		s.guard.GiveBack(ctx, by, []message.Admission{counted})
 	}
 	if err != nil {
 		return message.Acceptance{}, fmt.Errorf("accept: %w", err)
 	}
 	return a, nil
+}
+
+// admit holds a message to its key. Every way of accepting passes here before
+// anything is stored.
+func (s *Service) admit(ctx context.Context, by *message.Grant, m *message.Message) (message.Admission, error) {
+	switch {
+	case !by.May(message.RightSend):
+		return message.Admission{}, &message.Error{Code: message.CodeRestrictedAPIKey, Detail: "this API key may not send"}
+	case !by.Restricted():
+		return message.Admission{}, nil
+	case s.guard == nil:
+		return message.Admission{}, errors.New("accept: nobody is there to hold a key to its limits")
+	}
+	a := s.guard.Admit(ctx, by, []*message.Message{m})[0]
+	return a, a.Err
+}
+
+// notStored reports whether it is certain that no message came of a submission.
+func notStored(a message.Acceptance, err error) bool {
+	var refused *message.Error
+	return a.Replayed || errors.As(err, &refused)
 }
 
 // replay is for a request that is refused now: what was right when it was

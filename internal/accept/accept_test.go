@@ -79,7 +79,7 @@ func TestAMessageGetsIDTenantKeyAndHash(t *testing.T) {
 		got = subs[0]
 		return commitAll(ctx, subs)
 	}, &wakes{})
-	a, err := s.Accept(t.Context(), 7, draft(), "order-1", [32]byte{9})
+	a, err := s.Accept(t.Context(), message.Unrestricted(7), draft(), "order-1", [32]byte{9})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func TestTheLaneIsWokenOnlyAfterTheCommit(t *testing.T) {
 		}
 		return commitAll(ctx, subs)
 	}, w)
-	if _, err := s.Accept(t.Context(), 1, draft(), "", [32]byte{}); err != nil {
+	if _, err := s.Accept(t.Context(), message.Unrestricted(1), draft(), "", [32]byte{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.seen(); !slices.Equal(got, []message.Lane{message.LaneHigh}) {
@@ -116,7 +116,7 @@ func TestNothingIsWokenForWhatWasNotCommittedNow(t *testing.T) {
 			s := start(t, func(context.Context, []message.Submission) []message.Acceptance {
 				return []message.Acceptance{answer}
 			}, w)
-			a, err := s.Accept(t.Context(), 1, draft(), "key", [32]byte{})
+			a, err := s.Accept(t.Context(), message.Unrestricted(1), draft(), "key", [32]byte{})
 			if !errors.Is(err, answer.Err) || a.ID != answer.ID || a.Replayed != answer.Replayed {
 				t.Errorf("Accept = %+v, %v", a, err)
 			}
@@ -134,7 +134,7 @@ func TestABadDraftReachesNoStore(t *testing.T) {
 	}, &wakes{})
 	bad := draft()
 	bad.From, bad.To = "nobody", nil
-	_, err := s.Accept(t.Context(), 1, bad, "", [32]byte{})
+	_, err := s.Accept(t.Context(), message.Unrestricted(1), bad, "", [32]byte{})
 	var refused *message.Error
 	if !errors.As(err, &refused) || len(refused.Fields) != 2 {
 		t.Errorf("error %v, want both faults", err)
@@ -145,12 +145,12 @@ func TestARepetitionIsAnsweredThoughItsTimeIsOver(t *testing.T) {
 	s := start(t, commitAll, &wakes{})
 	late := draft()
 	late.ExpiresAt = time.Now().Add(-time.Minute).Format(time.RFC3339)
-	if a, err := s.Accept(t.Context(), 1, late, "known", [32]byte{7}); err != nil || a.ID != uuid.Max || !a.Replayed {
+	if a, err := s.Accept(t.Context(), message.Unrestricted(1), late, "known", [32]byte{7}); err != nil || a.ID != uuid.Max || !a.Replayed {
 		t.Errorf("the same request again: %+v %v", a, err)
 	}
 	var refused *message.Error
 	for key, hash := range map[string][32]byte{"known": {8}, "new": {7}, "": {7}} {
-		if _, err := s.Accept(t.Context(), 1, late, key, hash); !errors.As(err, &refused) {
+		if _, err := s.Accept(t.Context(), message.Unrestricted(1), late, key, hash); !errors.As(err, &refused) {
 			t.Errorf("key %q, hash %d: %v, want the refusal", key, hash[0], err)
 		}
 	}
@@ -169,7 +169,7 @@ func TestMessagesThatWaitShareATransaction(t *testing.T) {
 		var callers sync.WaitGroup
 		for i := range 11 {
 			callers.Go(func() {
-				if _, err := s.Accept(t.Context(), 1, draft(), "", [32]byte{}); err != nil {
+				if _, err := s.Accept(t.Context(), message.Unrestricted(1), draft(), "", [32]byte{}); err != nil {
 					t.Error(err)
 				}
 			})
@@ -198,9 +198,9 @@ func TestALargeMessageHoldsUpNoOther(t *testing.T) {
 		large := draft()
 		large.Text = strings.Repeat("long ", 100_000)
 		done := make(chan error, 1)
-		go func() { _, err := s.Accept(t.Context(), 1, large, "", [32]byte{}); done <- err }()
+		go func() { _, err := s.Accept(t.Context(), message.Unrestricted(1), large, "", [32]byte{}); done <- err }()
 		synctest.Wait()
-		if _, err := s.Accept(t.Context(), 1, draft(), "", [32]byte{}); err != nil {
+		if _, err := s.Accept(t.Context(), message.Unrestricted(1), draft(), "", [32]byte{}); err != nil {
 			t.Error(err)
 		}
 		close(gate)
@@ -220,7 +220,7 @@ func TestACommitThatHangsIsUnavailable(t *testing.T) {
 			}
 			return answers
 		}, &wakes{})
-		if _, err := s.Accept(t.Context(), 1, draft(), "", [32]byte{}); !errors.Is(err, message.ErrUnavailable) {
+		if _, err := s.Accept(t.Context(), message.Unrestricted(1), draft(), "", [32]byte{}); !errors.Is(err, message.ErrUnavailable) {
 			t.Errorf("error %v, want unavailable", err)
 		}
 	})
@@ -232,7 +232,7 @@ func TestAfterStopMessagesAreRefusedAsUnavailable(t *testing.T) {
 	if err := s.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Accept(t.Context(), 1, draft(), "", [32]byte{}); !errors.Is(err, message.ErrUnavailable) {
+	if _, err := s.Accept(t.Context(), message.Unrestricted(1), draft(), "", [32]byte{}); !errors.Is(err, message.ErrUnavailable) {
 		t.Errorf("error %v, want unavailable", err)
 	}
 }
@@ -244,9 +244,88 @@ func BenchmarkAccept(b *testing.B) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if _, err := s.Accept(b.Context(), 1, draft(), "", [32]byte{}); err != nil {
+			if _, err := s.Accept(b.Context(), message.Unrestricted(1), draft(), "", [32]byte{}); err != nil {
 				b.Error(err)
 			}
 		}
 	})
+}
+
+// guardFunc admits what the function says and notes what is given back.
+type guardFunc struct {
+	admit func(*message.Message) message.Admission
+	back  int
+}
+
+func (g *guardFunc) Admit(_ context.Context, _ *message.Grant, messages []*message.Message) []message.Admission {
+	return []message.Admission{g.admit(messages[0])}
+}
+
+func (g *guardFunc) GiveBack(_ context.Context, _ *message.Grant, admissions []message.Admission) {
+	g.back += admissions[0].Recipients
+}
+
+func TestARestrictedKeyIsHeldToItsLimits(t *testing.T) {
+	quota := &message.Error{Code: message.CodeDailyQuota}
+	for name, row := range map[string]struct {
+		admission message.Admission
+		answer    message.Acceptance
+		want      error
+		back      int
+		stored    int
+	}{
+		"admitted":           {message.Admission{Recipients: 1}, message.Acceptance{}, nil, 0, 1},
+		"refused":            {message.Admission{Err: quota}, message.Acceptance{}, quota, 0, 0},
+		"nobody can say":     {message.Admission{Err: message.ErrUnavailable}, message.Acceptance{}, message.ErrUnavailable, 0, 0},
+		"stored before":      {message.Admission{Recipients: 1}, message.Acceptance{Replayed: true}, nil, 1, 1},
+		"of another request": {message.Admission{Recipients: 1}, message.Acceptance{Err: quota}, quota, 1, 1},
+		"perhaps stored":     {message.Admission{Recipients: 1}, message.Acceptance{Err: message.ErrUnavailable}, message.ErrUnavailable, 0, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stored := 0
+			store := storeFunc(func(_ context.Context, subs []message.Submission) []message.Acceptance {
+				stored += len(subs)
+				return []message.Acceptance{row.answer}
+			})
+			g := &guardFunc{admit: func(*message.Message) message.Admission { return row.admission }}
+			s := accept.New(store, message.DefaultLimits(), (&wakes{}).wake, time.Now, accept.WithGuard(g))
+			s.Start()
+			by := &message.Grant{TenantID: 1, KeyLimits: message.KeyLimits{Scope: message.ScopeSending, DailyQuota: 1}}
+			if _, err := s.Accept(t.Context(), by, draft(), "", [32]byte{}); !errors.Is(err, row.want) {
+				t.Errorf("error %v, want %v", err, row.want)
+			}
+			if err := s.Stop(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if stored != row.stored || g.back != row.back {
+				t.Errorf("%d stored, %d given back; want %d and %d", stored, g.back, row.stored, row.back)
+			}
+		})
+	}
+}
+
+func TestARepetitionIsAnsweredThoughTheQuotaIsUsedUp(t *testing.T) {
+	g := &guardFunc{admit: func(*message.Message) message.Admission {
+		return message.Admission{Err: &message.Error{Code: message.CodeDailyQuota}}
+	}}
+	s := accept.New(storeFunc(commitAll), message.DefaultLimits(), (&wakes{}).wake, time.Now, accept.WithGuard(g))
+	by := &message.Grant{TenantID: 1, KeyLimits: message.KeyLimits{Scope: message.ScopeSending, DailyQuota: 1}}
+	if a, err := s.Accept(t.Context(), by, draft(), "known", [32]byte{7}); err != nil || !a.Replayed {
+		t.Errorf("%+v %v", a, err)
+	}
+}
+
+func TestNothingIsAcceptedForWhoMayNotSend(t *testing.T) {
+	s := start(t, func(context.Context, []message.Submission) []message.Acceptance {
+		t.Error("the store was called")
+		return nil
+	}, &wakes{})
+	for name, by := range map[string]*message.Grant{
+		"no scope": {TenantID: 1}, "read": {TenantID: 1, KeyLimits: message.KeyLimits{Scope: message.ScopeRead}},
+		"limits that nobody holds": {TenantID: 1, KeyLimits: message.KeyLimits{Scope: message.ScopeSending, Domains: []string{"example.com"}}},
+	} {
+		if _, err := s.Accept(t.Context(), by, draft(), "", [32]byte{}); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
 }

@@ -26,3 +26,17 @@ type Store interface {
 	Accept(ctx context.Context, submissions []message.Submission) []message.Acceptance
 	Replay(ctx context.Context, tenant int64, key string, hash [32]byte) (answer message.Acceptance, found bool, err error)
 }
+
+// Guard holds messages to what their key may send. Only those of a restricted
+// grant are brought before it.
+//
+// Admit answers in the order of the messages. A *message.Error refuses one: its
+// sender is not among the key's, or the daily quota is used up. Recipients of
+// those that may be accepted are counted, in all processes together.
+//
+// GiveBack takes the count of messages back that certainly were not stored. Safe
+// for concurrent use.
+type Guard interface {
+	Admit(ctx context.Context, by *message.Grant, messages []*message.Message) []message.Admission
+	GiveBack(ctx context.Context, by *message.Grant, admissions []message.Admission)
+}

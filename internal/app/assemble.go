@@ -18,6 +18,7 @@ import (
 	"github.com/postrider/postrider/internal/httpapi"
 	"github.com/postrider/postrider/internal/httpserver"
 	"github.com/postrider/postrider/internal/inproc"
+	"github.com/postrider/postrider/internal/keys"
 	"github.com/postrider/postrider/internal/mailcatch"
 	"github.com/postrider/postrider/internal/mailer"
 	"github.com/postrider/postrider/internal/message"
@@ -48,7 +49,8 @@ type assembly struct {
 	accept  *accept.Service
 	worker  *worker.Worker
 	inbox   *mailcatch.Inbox
-	keys    map[string]int64
+	keys    *keys.Keyring
+	given   map[string]int64 // the keys of the settings, by tenant; once the tables exist
 
 	watch    *watch
 	observed *observations
@@ -70,7 +72,7 @@ func assemble(ctx context.Context, log *slog.Logger, p plan) (*App, error) {
 	announce(log.With("worker_id", a.process.ID), p.build, p.settings)
 	a.watch, a.observed = newWatch(log, a.metrics), newObservations()
 	for _, step := range []func(context.Context) error{
-		a.openStore, a.openQueue, a.makeInbox, a.sendOut, a.takeIn, a.serveAPI, a.serveMetrics, a.keepWatch,
+		a.openStore, a.openQueue, a.makeInbox, a.sendOut, a.holdKeys, a.takeIn, a.serveAPI, a.serveMetrics, a.keepWatch,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, a.Stop(ctx))
@@ -207,6 +209,17 @@ func (a *assembly) relayHost() config.SMTPURL {
 	return config.Plain(a.plan.inbox.SMTPListen)
 }
 
+// holdKeys makes the keyring. The keys of the settings are known at start, when
+// their tenants have numbers.
+func (a *assembly) holdKeys(context.Context) error {
+	if a.serving == nil {
+		return nil
+	}
+	a.keys = keys.New(keys.Config{Finder: a.store, Counter: a.store, Log: a.log})
+	a.add(part{name: "keys", start: func(context.Context) error { a.keys.Start(a.given); return nil }, stop: a.keys.Stop})
+	return nil
+}
+
 // takeIn makes the relay, the sweep and the use case of accepting.
 func (a *assembly) takeIn(context.Context) error {
 	if a.serving == nil {
@@ -221,15 +234,15 @@ func (a *assembly) takeIn(context.Context) error {
 		Interval: a.repair.SweepInterval, Wake: a.relay.Wake,
 	})
 	a.add(part{name: "sweep", start: noError(s.Start), stop: s.Stop})
-	a.accept = accept.New(a.metrics.AcceptStore(observedAccept{a.store, a.observed}), message.DefaultLimits(), a.relay.Wake, time.Now)
+	a.accept = accept.New(a.metrics.AcceptStore(observedAccept{a.store, a.observed}), message.DefaultLimits(), a.relay.Wake, time.Now,
+		accept.WithGuard(a.metrics.Keys(a.keys)))
 	a.add(part{name: "accept", start: noError(a.accept.Start), stop: a.accept.Stop})
 	a.metrics.WatchOutbox(a.store)
 	a.lookAtServing()
 	return nil
 }
 
-// serveAPI makes the HTTP API. Tenants have numbers only once the tables exist,
-// so the handler is made at start.
+// serveAPI makes the HTTP API.
 func (a *assembly) serveAPI(context.Context) error {
 	if a.serving == nil {
 		return nil
@@ -239,8 +252,11 @@ func (a *assembly) serveAPI(context.Context) error {
 		name: "http",
 		start: func(ctx context.Context) error {
 			handler, err := httpapi.New(httpapi.Config{
-				Keys: a.keys, Limits: message.DefaultLimits(), Version: a.build.Version, Log: a.log,
-			}, httpapi.Ports{Accept: a.accept, Emails: wakeful{a.store, a.relay}, Schedule: wakeful{a.store, a.relay}, Health: a.watch})
+				Limits: message.DefaultLimits(), Version: a.build.Version, Log: a.log,
+			}, httpapi.Ports{
+				Accept: a.accept, Emails: wakeful{a.store, a.relay}, Schedule: wakeful{a.store, a.relay}, Health: a.watch,
+				Keys: a.metrics.Keys(a.keys), Manager: keys.NewManager(a.store, time.Now), Tenants: a.store,
+			})
 			if err != nil {
 				return err
 			}

@@ -39,7 +39,7 @@ func (a *assembly) prepareTables(ctx context.Context) error {
 		return nil
 	}
 	var err error
-	a.keys, err = tenantKeys(ctx, a.store, a.serving.APIKeys)
+	a.given, err = tenantKeys(ctx, a.store, a.serving.APIKeys)
 	return err
 }
 

@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"strings"
+
+	"github.com/postrider/postrider/internal/message"
 )
 
 // DefaultTenant owns the keys that name no tenant.
@@ -50,16 +52,12 @@ func tenantKey(entry string, position int) (TenantKey, error) {
 		tenant, key = DefaultTenant, tenant
 	}
 	switch {
-	case !validTenant(tenant):
+	case !message.ValidTenantName(tenant):
 		return TenantKey{}, bad(fmt.Sprintf("has an entry %d whose tenant is not 1 to 64 lower-case letters, digits, dashes or underscores", position), remedy)
 	case !validKey(key):
 		return TenantKey{}, bad(fmt.Sprintf("has an entry %d whose key is empty, longer than 256 characters, or holds other signs than letters, digits and -._~+/=", position), remedy)
 	}
 	return TenantKey{Tenant: tenant, Key: NewSecret(key)}, nil
-}
-
-func validTenant(name string) bool {
-	return name != "" && len(name) <= 64 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") == ""
 }
 
 // validKey allows what a bearer token may hold (RFC 6750, 2.1).

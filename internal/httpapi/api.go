@@ -16,7 +16,6 @@ import (
 
 // Config holds what the API is told from outside.
 type Config struct {
-	Keys        map[string]int64 // API key → tenant; at least one
 	Limits      message.Limits
 	BodyBytes   int64            // the largest body; 0: what Limits can need
 	MemoryBytes int64            // all bodies that are being read or stored; 0: 256 MiB
@@ -31,6 +30,9 @@ type Ports struct {
 	Emails   Emails
 	Schedule Rescheduler
 	Health   Health
+	Keys     Keys
+	Manager  KeyManager
+	Tenants  Tenants
 }
 
 func (c Config) withDefaults() Config {
@@ -52,7 +54,6 @@ func (c Config) withDefaults() Config {
 // api is the handlers and what they share.
 type api struct {
 	Ports
-	keys   keys
 	limits message.Limits
 	intake intake
 	now    func() time.Time
@@ -61,15 +62,15 @@ type api struct {
 // handler answers a request, or returns the error to refuse it with.
 type handler func(w http.ResponseWriter, r *http.Request) error
 
-// New returns the API as a handler. It fails without a key: such an API would
+// New returns the API as a handler. It fails without keys: such an API would
 // refuse everybody, or take from anybody.
 func New(config Config, ports Ports) (http.Handler, error) {
 	c := config.withDefaults()
-	if len(c.Keys) == 0 {
-		return nil, errors.New("http api: no API key is configured")
+	if ports.Keys == nil {
+		return nil, errors.New("http api: nobody knows API keys")
 	}
 	a := &api{
-		Ports: ports, keys: newKeys(c.Keys), limits: c.Limits, now: c.Now,
+		Ports: ports, limits: c.Limits, now: c.Now,
 		intake: intake{each: c.BodyBytes, all: semaphore.NewWeighted(c.MemoryBytes)},
 	}
 	docs, err := referencePage()
@@ -87,12 +88,17 @@ func (a *api) routes(version string, docs handler) *http.ServeMux {
 		"GET /readyz":                 ready(a.Health),
 		"GET /openapi.json":           openAPI,
 		"GET /docs":                   docs,
-		"POST /v1/emails":             a.signed(a.postEmail),
-		"GET /v1/emails":              a.signed(a.listEmails),
-		"GET /v1/emails/{id}":         a.signed(a.getEmail),
-		"PATCH /v1/emails/{id}":       a.signed(a.patchEmail),
-		"POST /v1/emails/{id}/cancel": a.signed(a.cancelEmail),
-		"POST /v1/emails/{id}/retry":  a.signed(a.retryEmail),
+		"POST /v1/emails":             a.signed(toSend, a.postEmail),
+		"GET /v1/emails":              a.signed(toRead, a.listEmails),
+		"GET /v1/emails/{id}":         a.signed(toRead, a.getEmail),
+		"PATCH /v1/emails/{id}":       a.signed(toChange, a.patchEmail),
+		"POST /v1/emails/{id}/cancel": a.signed(toChange, a.cancelEmail),
+		"POST /v1/emails/{id}/retry":  a.signed(toChange, a.retryEmail),
+		"POST /v1/api-keys":           a.signed(toAdminister, a.postKey),
+		"GET /v1/api-keys":            a.signed(toAdminister, a.listKeys),
+		"DELETE /v1/api-keys/{id}":    a.signed(toAdminister, a.deleteKey),
+		"POST /v1/tenants":            a.signed(toOperate, a.postTenant),
+		"GET /v1/tenants":             a.signed(toOperate, a.listTenants),
 	} {
 		mux.Handle(pattern, refusing(h))
 	}
@@ -108,20 +114,6 @@ func refusing(h handler) http.Handler {
 		}
 	})
 }
-
-// signed lets only requests with a known key through, and notes the tenant.
-func (a *api) signed(h handler) handler {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		tenant, err := a.keys.authenticate(r)
-		if err != nil {
-			return err
-		}
-		trailOf(r.Context()).tenant = tenant
-		return h(w, r)
-	}
-}
-
-func tenantOf(r *http.Request) int64 { return trailOf(r.Context()).tenant }
 
 // route gives what no pattern matches the same body as every other refusal. A
 // path that is not in its plain form is not found: to redirect it would take

@@ -27,7 +27,7 @@ func (a *api) postEmail(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return body.cause(err)
 	}
-	accepted, err := a.Accept.Accept(r.Context(), tenantOf(r), draft, key, hash)
+	accepted, err := a.Accept.Accept(r.Context(), grantOf(r), draft, key, hash)
 	if err != nil {
 		return err
 	}

@@ -66,17 +66,26 @@ type query struct {
 // listFilter reads the parameters of a list. An unknown one is an error: a
 // misspelt filter would otherwise show everything.
 func listFilter(raw string) (message.Filter, error) {
-	values, err := url.ParseQuery(raw)
+	q, err := newQuery(raw, "limit", "after", "before", "status")
 	if err != nil {
-		return message.Filter{}, fault(message.CodeValidation, "the query string cannot be read")
+		return message.Filter{}, err
 	}
-	q := &query{values: values}
-	q.onlyKnown("limit", "after", "before", "status")
 	filter := message.Filter{Limit: q.limit(), After: q.cursor("after"), Before: q.cursor("before"), Status: q.status()}
 	if filter.After != uuid.Nil && filter.Before != uuid.Nil {
 		q.fault("before", message.CodeInvalidField, "give either after or before")
 	}
 	return filter, q.faults.Err()
+}
+
+// newQuery reads a query string that may hold the known parameters.
+func newQuery(raw string, known ...string) (*query, error) {
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return nil, fault(message.CodeValidation, "the query string cannot be read")
+	}
+	q := &query{values: values}
+	q.onlyKnown(known...)
+	return q, nil
 }
 
 func (q *query) fault(name string, code message.Code, detail string) {
@@ -118,7 +127,7 @@ func (q *query) cursor(name string) uuid.UUID {
 	}
 	id, ok := parseID(s)
 	if !ok || id.Version() != 7 {
-		q.fault(name, message.CodeInvalidField, "must be the id of an email from an earlier page")
+		q.fault(name, message.CodeInvalidField, "must be an id from an earlier page")
 	}
 	return id
 }

@@ -9,11 +9,12 @@ import (
 	"github.com/postrider/postrider/internal/message"
 )
 
-// Accepter takes a message in. When it returns nil the message is committed.
+// Accepter takes a message in that the grant covers. When it returns nil the
+// message is committed.
 // The error is a *message.Error, or wraps message.ErrUnavailable. Safe for
 // concurrent use.
 type Accepter interface {
-	Accept(ctx context.Context, tenant int64, draft *message.Draft, key string, hash [32]byte) (message.Acceptance, error)
+	Accept(ctx context.Context, by *message.Grant, draft *message.Draft, key string, hash [32]byte) (message.Acceptance, error)
 }
 
 // Emails reads messages and steers their deliveries, within one tenant. Errors

@@ -14,7 +14,6 @@ import (
 // The codes of requests that no message is at fault for.
 const (
 	codeMissingAPIKey    message.Code = "missing_api_key"
-	codeInvalidAPIKey    message.Code = "invalid_api_key"
 	codeNotFound         message.Code = "not_found"
 	codeMethodNotAllowed message.Code = "method_not_allowed"
 	codeRequestTimeout   message.Code = "request_timeout"
@@ -47,7 +46,9 @@ func kinds() map[message.Code]kind {
 		message.CodeTooDeep:              {400, "validation_error", "The body is nested too deeply"},
 		message.CodeInvalidIdempotency:   {400, "invalid_idempotency_key", "The idempotency key is not usable"},
 		codeMissingAPIKey:                {401, "missing_api_key", "The API key is missing"},
-		codeInvalidAPIKey:                {403, "invalid_api_key", "The API key is not valid"},
+		message.CodeRestrictedAPIKey:     {401, "restricted_api_key", "The API key is for something else"},
+		message.CodeInvalidAPIKey:        {403, "invalid_api_key", "The API key is not valid"},
+		message.CodeDomainNotAllowed:     {403, "validation_error", "The API key is for other senders"},
 		codeNotFound:                     {404, "not_found", "Not found"},
 		codeMethodNotAllowed:             {405, "method_not_allowed", "This method is not allowed here"},
 		codeRequestTimeout:               {408, "validation_error", "The request took too long to arrive"},
@@ -55,9 +56,12 @@ func kinds() map[message.Code]kind {
 		message.CodeConcurrentIdempotent: {409, "concurrent_idempotent_requests", "A request with this idempotency key is still running"},
 		message.CodeNotCancelable:        {409, "validation_error", "No recipient can be stopped any more"},
 		message.CodeNotRetryable:         {409, "validation_error", "No recipient is there to be tried again"},
+		message.CodeTenantExists:         {409, "validation_error", "There is a tenant of this name"},
 		message.CodeBodyTooLarge:         {413, "validation_error", "The body is too large"},
 		message.CodeUnsupportedMediaType: {415, "validation_error", "The body is not in a supported form"},
 		message.CodeValidation:           {422, "validation_error", "Some fields are not right"},
+		message.CodeRateLimit:            {429, "rate_limit_exceeded", "The API key makes too many requests"},
+		message.CodeDailyQuota:           {429, "daily_quota_exceeded", "The API key's daily quota is used up"},
 		codeInternal:                     {500, "internal_server_error", "Something went wrong in Postrider"},
 		codeOverloaded:                   {503, "application_error", "Too many requests are being read at once"},
 		codeUnavailable:                  {503, "application_error", "Postrider cannot take this request now"},
@@ -130,9 +134,13 @@ func sentence(e *message.Error) string {
 // refuse answers with err.
 func refuse(w http.ResponseWriter, r *http.Request, err error) {
 	t := trailOf(r.Context())
-	p := newProblem(refusal(err), t.id)
+	refused := refusal(err)
+	p := newProblem(refused, t.id)
 	t.code = p.Code
 	h := w.Header()
+	if refused.RetryAfter > 0 {
+		h.Set("Retry-After", seconds(refused.RetryAfter))
+	}
 	switch p.Code {
 	case codeMissingAPIKey:
 		h.Set("WWW-Authenticate", `Bearer realm="postrider"`)

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/postrider/postrider/internal/message"
 )
 
@@ -20,7 +22,7 @@ const requestTimeout = 60 * time.Second
 // trail is what is known of a request while it runs, for its line in the log.
 type trail struct {
 	id     string
-	tenant int64
+	grant  *message.Grant // nil until the key is known
 	status int
 	bytes  int64
 	code   message.Code // of the refusal
@@ -95,8 +97,11 @@ func writeLine(log *slog.Logger, r *http.Request, t *trail, begun time.Time) {
 		slog.Duration("took", time.Since(begun)),
 		slog.String("remote", r.RemoteAddr),
 	}
-	if t.tenant != 0 {
-		attrs = append(attrs, slog.Int64("tenant", t.tenant))
+	if t.grant != nil {
+		attrs = append(attrs, slog.Int64("tenant", t.grant.TenantID))
+		if t.grant.KeyID != uuid.Nil {
+			attrs = append(attrs, slog.String("key_id", t.grant.KeyID.String()))
+		}
 	}
 	if t.code != "" {
 		attrs = append(attrs, slog.String("code", string(t.code)))

@@ -22,7 +22,7 @@ import (
 // accepterFunc is an accepter of one function.
 type accepterFunc func(context.Context) (message.Acceptance, error)
 
-func (f accepterFunc) Accept(ctx context.Context, _ int64, _ *message.Draft, _ string, _ [32]byte) (message.Acceptance, error) {
+func (f accepterFunc) Accept(ctx context.Context, _ *message.Grant, _ *message.Draft, _ string, _ [32]byte) (message.Acceptance, error) {
 	return f(ctx)
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/postrider/postrider/internal/accept"
 	"github.com/postrider/postrider/internal/httpapi"
 	"github.com/postrider/postrider/internal/httpserver"
+	"github.com/postrider/postrider/internal/keys"
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/store"
 )
@@ -60,7 +61,7 @@ func newWorld(t testing.TB, settings ...setting) *world {
 	log := slog.New(slog.NewJSONHandler(w.log, nil))
 	p := plan{
 		limits: message.DefaultLimits(),
-		api:    httpapi.Config{Keys: map[string]int64{keyA: tenantA, keyB: 2}, Version: "test", Log: log},
+		api:    httpapi.Config{Version: "test", Log: log},
 		server: httpserver.Config{Addr: "127.0.0.1:0", Log: log},
 		ports:  func(ports httpapi.Ports) httpapi.Ports { return ports },
 	}
@@ -68,15 +69,20 @@ func newWorld(t testing.TB, settings ...setting) *world {
 		set(&p)
 	}
 	w.store = openStore(t)
-	service := accept.New(w.store, p.limits, func(message.Lane) {}, time.Now)
+	ring := keys.New(keys.Config{Finder: w.store, Counter: w.store})
+	ring.Start(map[string]int64{keyA: tenantA, keyB: 2})
+	service := accept.New(w.store, p.limits, func(message.Lane) {}, time.Now, accept.WithGuard(ring))
 	service.Start()
 	p.api.Limits = p.limits
-	w.serve(p.api, p.ports(httpapi.Ports{Accept: service, Emails: w.store, Schedule: w.store, Health: w.checks}), p.server)
+	w.serve(p.api, p.ports(httpapi.Ports{
+		Accept: service, Emails: w.store, Schedule: w.store, Health: w.checks,
+		Keys: ring, Manager: keys.NewManager(w.store, time.Now), Tenants: w.store,
+	}), p.server)
 	t.Cleanup(func() {
 		w.client.CloseIdleConnections()
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
-		for _, stop := range []func(context.Context) error{w.server.Stop, service.Stop} {
+		for _, stop := range []func(context.Context) error{w.server.Stop, service.Stop, ring.Stop} {
 			if err := stop(ctx); err != nil {
 				t.Error(err)
 			}
@@ -100,6 +106,9 @@ func openStore(t testing.TB) *store.Store {
 		}
 	})
 	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.EnsureTenants(t.Context(), []string{"beta"}); err != nil { // keyB's, number 2
 		t.Fatal(err)
 	}
 	return s

@@ -12,7 +12,7 @@ var (
 	// ErrUnavailable: the database or the broker cannot be reached now. What
 	// was asked may or may not have happened.
 	ErrUnavailable = errors.New("unavailable")
-	// ErrNotFound: no such message of this tenant.
+	// ErrNotFound: the tenant has nothing of that name.
 	ErrNotFound = errors.New("not found")
 	// ErrMarkRefused: the claim is no longer the holder's. Break off without
 	// the final dot; nothing was sent.
@@ -66,6 +66,16 @@ const (
 	CodeNotRetryable         Code = "not_retryable"
 )
 
+// The codes of a request that its key does not allow.
+const (
+	CodeInvalidAPIKey    Code = "invalid_api_key"    // not known, revoked or expired
+	CodeRestrictedAPIKey Code = "restricted_api_key" // of another scope
+	CodeDomainNotAllowed Code = "domain_not_allowed" // of other senders
+	CodeRateLimit        Code = "rate_limit_exceeded"
+	CodeDailyQuota       Code = "daily_quota_exceeded"
+	CodeTenantExists     Code = "tenant_exists"
+)
+
 // FieldError is one fault in one place of a request.
 type FieldError struct {
 	Pointer string `json:"pointer"` // RFC 6901, such as /to/0
@@ -79,6 +89,9 @@ type Error struct {
 	Code   Code
 	Detail string
 	Fields []FieldError
+	// RetryAfter is when the same request may succeed, from now on; 0: nobody
+	// can say.
+	RetryAfter time.Duration
 }
 
 // Error implements error.

@@ -25,6 +25,7 @@ type Metrics struct {
 	claims, outcomes, failed            *prometheus.CounterVec
 	published, confirmed, returned      *prometheus.CounterVec
 	swept, faults, faultSeconds         *prometheus.CounterVec
+	refusals                            *prometheus.CounterVec
 	marksRefused, deadLetters           prometheus.Counter
 	claimsHeld, sending                 prometheus.Gauge
 	acceptToSent, acceptTook, claimTook prometheus.Histogram
@@ -45,6 +46,7 @@ func New(version string, log *slog.Logger) *Metrics {
 	m.defineWorker()
 	m.defineSweep()
 	m.defineFaults()
+	m.defineKeys()
 	return m
 }
 

@@ -48,3 +48,70 @@ func (s *Store) ensureTenant(ctx context.Context, name string) (int64, error) {
 	}
 	return 0, fmt.Errorf("%s: no number could be had: %w", op, message.ErrUnavailable)
 }
+
+// CreateTenant makes a tenant. A name that is taken is a *message.Error of
+// CodeTenantExists.
+func (s *Store) CreateTenant(ctx context.Context, name string) (message.Tenant, error) {
+	op := fmt.Sprintf("create tenant %q", name)
+	for range tenantTries {
+		var made message.Tenant
+		taken := false
+		err := s.tx(ctx, op, func(ctx context.Context, t *txn) error {
+			made, taken = message.Tenant{Name: name}, false
+			err := t.rows(ctx, `
+				INSERT INTO tenants (id, name, created_at)
+				SELECT MAX(id)+1, $1, `+t.clock()+` FROM tenants WHERE TRUE ON CONFLICT DO NOTHING
+				RETURNING id, created_at`, []any{name}, func(rows row) error {
+				var createdAt int64
+				err := rows.Scan(&made.ID, &createdAt)
+				made.CreatedAt = fromMillis(createdAt)
+				return err
+			})
+			if err != nil || made.ID != 0 {
+				return err
+			}
+			return t.rows(ctx, `SELECT 1 FROM tenants WHERE name=$1`, []any{name}, func(row) error { taken = true; return nil })
+		})
+		switch {
+		case err != nil:
+			return message.Tenant{}, err
+		case taken:
+			return message.Tenant{}, &message.Error{Code: message.CodeTenantExists, Detail: "there is a tenant of this name"}
+		case made.ID != 0:
+			return made, nil
+		}
+	}
+	return message.Tenant{}, fmt.Errorf("%s: no number could be had: %w", op, message.ErrUnavailable)
+}
+
+// TenantNamed finds a tenant; message.ErrNotFound where there is none.
+func (s *Store) TenantNamed(ctx context.Context, name string) (message.Tenant, error) {
+	list, err := s.tenants(ctx, `WHERE name=$1`, name)
+	if err == nil && len(list) == 0 {
+		err = message.ErrNotFound
+	}
+	if err != nil {
+		return message.Tenant{}, err
+	}
+	return list[0], nil
+}
+
+// Tenants lists tenants by their numbers, those after one number first.
+func (s *Store) Tenants(ctx context.Context, after int64, limit int) ([]message.Tenant, error) {
+	return s.tenants(ctx, `WHERE id>$1 ORDER BY id LIMIT $2`, after, limit)
+}
+
+func (s *Store) tenants(ctx context.Context, which string, args ...any) (list []message.Tenant, err error) {
+	err = s.read(ctx, "read tenants", func(ctx context.Context, t *txn) error {
+		list = nil
+		return t.rows(ctx, `SELECT id, name, created_at FROM tenants `+which, args, func(rows row) error {
+			var one message.Tenant
+			var createdAt int64
+			err := rows.Scan(&one.ID, &one.Name, &createdAt)
+			one.CreatedAt = fromMillis(createdAt)
+			list = append(list, one)
+			return err
+		})
+	})
+	return list, err
+}
