@@ -46,6 +46,7 @@ func TestHelp(t *testing.T) {
 	for name, args := range map[string][]string{
 		"help": {}, "help-send": {"send", "--help"}, "help-show": {"show", "-h"}, "help-config": {"config", "--help"}, "help-list": {"list", "--help"},
 		"help-dev": {"dev", "--help"}, "help-serve": {"serve", "--help"}, "help-migrate": {"migrate", "--help"}, "help-retry": {"retry", "--help"}, "help-healthcheck": {"healthcheck", "--help"},
+		"help-keys": {"keys", "--help"}, "help-keys-create": {"keys", "create", "--help"}, "help-keys-revoke": {"keys", "revoke", "-h"}, "help-tenants": {"tenants", "--help"},
 	} {
 		o := tool(t, "", args...)
 		o.expect(t, exitDone)

@@ -40,6 +40,8 @@ type commands struct {
 	List        listCmd        `cmd:"" help:"List messages, newest first."`
 	Cancel      cancelCmd      `cmd:"" help:"Stop the recipients of a message that can still be stopped."`
 	Retry       retryCmd       `cmd:"" help:"Try failed, unknown or canceled recipients of a message again."`
+	Keys        keysCmd        `cmd:"" help:"Make, list and revoke API keys."`
+	Tenants     tenantsCmd     `cmd:"" help:"Make and list tenants."`
 	Config      configCmd      `cmd:"" help:"Show the settings a program would run with."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a server whether it is ready, for container health checks."`
 	Version     versionCmd     `cmd:"" help:"Show the version."`
