@@ -120,10 +120,10 @@ func (k *Keyring) grant(ctx context.Context, token string) (*message.Grant, erro
 	if g := k.settings.find(sum); g != nil {
 		return g, nil
 	}
-	if !wellFormed(token) {
+	found, ok := k.known.get(sum, time.Now())
+	if !ok && !wellFormed(token) {
 		return nil, refused(message.KeyUnknown)
 	}
-	found, ok := k.known.get(sum, time.Now())
 	if !ok {
 		asked, err := k.lookups.Do(ctx, sum)
 		if err == nil {

@@ -493,3 +493,21 @@ func TestMessagesThatWaitShareAStatementAndItsQuota(t *testing.T) {
 		}
 	})
 }
+
+// BenchmarkEnter is what a request pays for its key.
+func BenchmarkEnter(b *testing.B) {
+	d := newDatabase()
+	k := keys.New(keys.Config{Finder: d, Counter: d})
+	k.Start(map[string]int64{"a-key-of-the-settings": 3})
+	defer func() { _ = k.Stop(context.Background()) }()
+	for name, token := range map[string]string{"settings": "a-key-of-the-settings", "database": d.add(1)} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := k.Enter(b.Context(), token, message.RightSend); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
