@@ -94,8 +94,8 @@ func asOneScript(s *stack, page, id string) block {
 	return block{"sh", script}
 }
 
-// TestTheExamplesOfThePagesWork runs what README and the page of the API say to
-// a shell: from an email that waits for its time, through its cancellation, to
+// TestTheExamplesOfThePagesWork runs what README and the pages of the API and of
+// keys say to a shell: from an email that waits for its time, through its cancellation, to
 // its end.
 func TestTheExamplesOfThePagesWork(t *testing.T) {
 	inBothModes(t, setting{}, func(s *stack) {
@@ -107,5 +107,6 @@ func TestTheExamplesOfThePagesWork(t *testing.T) {
 			}
 			script.run(s, s.TempDir())
 		}
+		asOneScript(s, "../docs/keys.md", s.makeKey(map[string]any{"name": "old"}).ID).run(s, s.TempDir())
 	})
 }

@@ -6,8 +6,6 @@ import (
 	"hash/crc32"
 	"math/big"
 	"net/http"
-	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -406,25 +404,5 @@ func TestWithoutTheDatabaseOnlyKnownKeysGoOn(t *testing.T) {
 		if a := w.do("GET", "/v1/emails/x", "", as...); a.status != 503 || a.header.Get("Retry-After") == "" {
 			t.Errorf("%d %v", a.status, a.header)
 		}
-	}
-}
-
-// TestTheExamplesOfTheKeysPageWork sends every body that docs/keys.md gives to
-// curl, to the path beside it.
-func TestTheExamplesOfTheKeysPageWork(t *testing.T) {
-	text, err := os.ReadFile("../../docs/keys.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := newWorld(t)
-	examples := regexp.MustCompile(`(?s)curl "?\$URL(/v1/[^ "]+)"? \\\n[^\x60]*?-d '(\{.*?\})'`).FindAllStringSubmatch(string(text), -1)
-	for _, e := range examples {
-		w.do("POST", e[1], e[2]).want(t, 201, "")
-	}
-	if len(examples) != 2 {
-		t.Errorf("%d examples were found", len(examples))
-	}
-	for _, query := range regexp.MustCompile(`curl "\$URL(/v1/[^"]+)"`).FindAllStringSubmatch(string(text), -1) {
-		w.do("GET", query[1], "").want(t, 200, "")
 	}
 }
