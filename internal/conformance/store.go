@@ -24,6 +24,7 @@ type StorePorts interface {
 
 	Email(ctx context.Context, tenant int64, id uuid.UUID) (message.View, error)
 	Emails(ctx context.Context, filter message.Filter) (message.Page, error)
+	Message(ctx context.Context, tenant int64, id uuid.UUID) (*message.Message, error)
 	Cancel(ctx context.Context, tenant int64, id uuid.UUID) (int, error)
 	Retry(ctx context.Context, tenant int64, id uuid.UUID) (int, error)
 	Reschedule(ctx context.Context, tenant int64, id uuid.UUID, at time.Time) (int, error)
@@ -75,7 +76,7 @@ type storeCase struct {
 func storeCases() []storeCase {
 	var all []storeCase
 	for _, cases := range [][]storeCase{
-		acceptCases(), relayCases(), claimCases(), markCases(), recordCases(), sweepCases(), steerCases(), readCases(), modelCases(), crowdCases(),
+		acceptCases(), relayCases(), claimCases(), markCases(), recordCases(), sweepCases(), steerCases(), readCases(), searchCases(), modelCases(), crowdCases(),
 	} {
 		all = append(all, cases...)
 	}

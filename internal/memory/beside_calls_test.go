@@ -126,6 +126,10 @@ func (p *pair) submission(before []message.Submission) message.Submission {
 	case 3:
 		m.Attachments = []message.Attachment{{Filename: "a.txt", ContentType: "text/plain", Disposition: "attachment", Size: 1, Data: []byte("x")}}
 	}
+	m.Head.Subject = one(p, []string{"Hello", "Grüsse", "\u212a", "100 %"}, "subject")
+	if p.maybe(3, "tagged") {
+		m.Head.Tags = []message.Tag{{Name: "kind", Value: one(p, []string{"a", "b"}, "tag")}}
+	}
 	m.OnUnknown = one(p, []message.OnUnknown{"", message.Resend, message.Hold}, "on unknown")
 	if p.maybe(3, "expires") {
 		m.ExpiresAt = now.Add(time.Duration(1+p.pick(3, "after"))*4*grid + part)

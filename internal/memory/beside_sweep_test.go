@@ -2,6 +2,7 @@ package memory_test
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"time"
 
@@ -125,16 +126,36 @@ func (p *pair) list() call {
 		"", message.StatusQueued, message.StatusSending, message.StatusSent, message.StatusFailed, message.StatusUnknown,
 		message.StatusCanceled, message.StatusSuppressed, message.StatusScheduled, message.StatusDelayed,
 	}, "status")
-	switch _, id := p.about(); p.pick(3, "cursor") {
+	_, id := p.about()
+	switch p.pick(3, "cursor") {
 	case 1:
 		f.After = id
 	case 2:
 		f.Before = id
 	}
+	switch p.pick(8, "search") {
+	case 0:
+		f.Recipient = one(p, []string{"R0@example.com", "r1@example.com", "r2@example.com"}, "recipient")
+	case 1:
+		f.Subject = one(p, []string{"hello", "GRÜSSE", "k", "_", "%"}, "subject")
+	case 2:
+		f.Tag = one(p, []message.Tag{{Name: "kind"}, {Name: "kind", Value: "a"}, {Name: "Kind"}}, "tag")
+	case 3:
+		f.Lane = message.LaneHigh
+	case 4:
+		f.CreatedAfter = idTime(id)
+	case 5:
+		f.CreatedBefore = idTime(id)
+	}
 	return call{fmt.Sprintf("list %+v", f), func(ctx context.Context, s conformance.StorePorts) any {
 		page, err := s.Emails(ctx, f)
 		return counted{page, class(err)}
 	}}
+}
+
+// idTime is when a UUIDv7 was made; of another id, some time.
+func idTime(id uuid.UUID) time.Time {
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(id[:8]) >> 16))
 }
 
 func (p *pair) backlog() call {

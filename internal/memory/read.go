@@ -56,7 +56,10 @@ func (s *Store) Emails(ctx context.Context, filter message.Filter) (message.Page
 	limit := min(max(filter.Limit, 1), pageMost)
 	page := message.Page{HasMore: len(found) > limit}
 	found = found[:min(len(found), limit)]
-	if filter.Before != uuid.Nil {
+	if page.HasMore {
+		page.Next = found[limit-1].message.ID
+	}
+	if filter.Upwards() {
 		slices.Reverse(found)
 	}
 	for _, m := range found {
@@ -69,15 +72,16 @@ func (s *Store) Emails(ctx context.Context, filter message.Filter) (message.Page
 // newer one is searched from its older end.
 func (db *Database) search(f message.Filter, now time.Time) []*mail {
 	var found []*mail
+	older, newer := f.Ends()
 	for _, m := range db.mails {
 		id := m.message.ID
-		if m.message.TenantID == f.TenantID && compareIDs(id, f.Before) > 0 &&
-			(f.After == uuid.Nil || compareIDs(id, f.After) < 0) && m.shows(f.Status, now) {
+		if m.message.TenantID == f.TenantID && compareIDs(id, older) > 0 && compareIDs(id, newer) < 0 &&
+			f.Matches(m.message) && m.shows(f.Status, now) {
 			found = append(found, m)
 		}
 	}
 	slices.SortFunc(found, func(a, b *mail) int { return compareIDs(b.message.ID, a.message.ID) })
-	if f.Before != uuid.Nil {
+	if f.Upwards() {
 		slices.Reverse(found)
 	}
 	return found

@@ -33,21 +33,6 @@ type View struct {
 	Now        time.Time
 }
 
-// Filter selects messages for a list. Pages go by id, newest first.
-type Filter struct {
-	TenantID int64
-	Status   Status    // has a recipient in this shown status; "": any
-	After    uuid.UUID // only older than this id; uuid.Nil: from the newest
-	Before   uuid.UUID // only newer than this id; the page next to it
-	Limit    int       // 1 to 100
-}
-
-// Page is one page of a list.
-type Page struct {
-	Views   []View // without content, attachments and attempts
-	HasMore bool
-}
-
 // Backlog is what of one lane waits in the outbox, or with the queue for a
 // worker.
 type Backlog struct {

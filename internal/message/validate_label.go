@@ -51,9 +51,15 @@ func sortedKeys(data map[string]string) []string {
 }
 
 func (v *validator) label(pointer, s string) {
-	if s == "" || len(s) > maxLabel || strings.ContainsFunc(s, notLabel) {
+	if !IsLabel(s) {
 		v.fault(pointer, CodeInvalidField, fmt.Sprintf("must be 1 to %d ASCII letters, digits, underscores or dashes", maxLabel))
 	}
+}
+
+// IsLabel reports whether s can be the name or the value of a tag, or a key of
+// the metadata.
+func IsLabel(s string) bool {
+	return s != "" && len(s) <= maxLabel && !strings.ContainsFunc(s, notLabel)
 }
 
 func notLabel(r rune) bool {

@@ -26,7 +26,7 @@ func (v *validator) times(scheduled, expires string) (at, until time.Time) {
 
 func (v *validator) scheduledAt(s string) time.Time {
 	const pointer = "/scheduled_at"
-	t, ok := parseTime(s)
+	t, ok := ParseTime(s)
 	switch {
 	case !ok:
 		v.fault(pointer, CodeInvalidScheduledAt, timeForm)
@@ -46,7 +46,7 @@ func (v *validator) expiresAt(s string, scheduled time.Time) time.Time {
 	if scheduled.After(from) {
 		from = scheduled
 	}
-	t, ok := parseTime(s)
+	t, ok := ParseTime(s)
 	switch {
 	case !ok:
 		v.fault(pointer, CodeInvalidExpiresAt, timeForm)
@@ -62,10 +62,10 @@ func (v *validator) expiresAt(s string, scheduled time.Time) time.Time {
 
 const timeForm = "must be an RFC 3339 time with a zone, such as 2030-01-31T09:30:00Z; words such as \"in 1 hour\" are not understood"
 
-// parseTime reads RFC 3339. Package time also takes what the RFC does not have,
+// ParseTime reads RFC 3339 with a zone, to the millisecond. Package time also takes what the RFC does not have,
 // one digit for the hour and a comma before the fraction, hence the look at the
 // shape before.
-func parseTime(s string) (time.Time, bool) {
+func ParseTime(s string) (time.Time, bool) {
 	const shape = "0000-00-00T00:00:00"
 	if len(s) <= len(shape) || len(s) > 64 {
 		return time.Time{}, false

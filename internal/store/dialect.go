@@ -20,6 +20,7 @@ type dialect struct {
 	sweepGuard string // run first in a sweep of leases; fails where deliveries cannot be changed; "": nothing
 	epoch      string // an expression that changes when the database was restarted
 	hasTable   string // asks whether the table $1 exists
+	traces     string // begins the call that finds, from 1, a text in a message's head whose ASCII letters are in lower case
 
 	list      func(l list, rows [][]any) (table string, args []any)       // writes the table expression v for some of a list's rows
 	begin     func(context.Context, *sql.Conn, bool) (transaction, error) // a read-only one sees one state

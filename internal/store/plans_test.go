@@ -130,6 +130,10 @@ func everyStep(t *testing.T, url string, lists bool) {
 			if _, err := s.Emails(ctx, message.Filter{TenantID: 1, Status: status, Limit: 20}); err != nil {
 				t.Fatal(err)
 			}
+			search := message.Filter{TenantID: 1, Status: status, Recipient: "nobody@example.com", Limit: 20}
+			if _, err := s.Emails(ctx, search); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }

@@ -158,6 +158,7 @@ func postgresDialect(config *pgxpool.Config) *dialect {
 		sweepGuard: `LOCK TABLE deliveries IN ROW EXCLUSIVE MODE NOWAIT`, // the lock of every UPDATE
 		epoch:      `CAST(EXTRACT(EPOCH FROM pg_postmaster_start_time()) AS TEXT)`,
 		hasTable:   `SELECT CASE WHEN to_regclass($1) IS NULL THEN 0 ELSE 1 END`,
+		traces:     `strpos(lower(head COLLATE "C"), `, // that collation has no letters beyond ASCII
 		list:       postgresList,
 		begin:      beginPostgres,
 		alone:      func(conn *sql.Conn) transaction { return &postgresTx{conn: conn} },

@@ -90,6 +90,7 @@ func sqliteDialect(writer *sql.DB) *dialect {
 		hasTable:  `SELECT COUNT(*) FROM sqlite_master WHERE type='table' AND name=$1`,
 		list:      sqliteList,
 		begin:     beginSQL,
+		traces:    `instr(lower(head), `,
 		alone:     func(conn *sql.Conn) transaction { return sqlConn{conn} },
 		goose:     goose.DialectSQLite3,
 		migrating: func() (*sql.DB, func() error, error) { return writer, func() error { return nil }, nil },
