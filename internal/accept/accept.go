@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/postrider/postrider/internal/batch"
@@ -67,11 +68,10 @@ func (s *Service) Stop(ctx context.Context) error { return s.group.Stop(ctx) }
 // message.ErrUnavailable when nobody knows whether the message was committed:
 // repeated with the same key it is committed once.
 func (s *Service) Accept(ctx context.Context, by *message.Grant, draft *message.Draft, key string, hash [32]byte) (message.Acceptance, error) {
-	m, err := s.limits.Validate(draft, s.now())
+	m, err := s.compose(by, draft)
 	if err != nil {
 		return s.replay(ctx, by.TenantID, key, hash, err)
 	}
-	m.ID, m.TenantID = message.NewID(), by.TenantID
 	counted, err := s.admit(ctx, by, m)
 	if err != nil {
 		return s.replay(ctx, by.TenantID, key, hash, err)
@@ -108,6 +108,34 @@ func (s *Service) admit(ctx context.Context, by *message.Grant, m *message.Messa
 func notStored(a message.Acceptance, err error) bool {
 	var refused *message.Error
 	return a.Replayed || errors.As(err, &refused)
+}
+
+// Check makes of the draft what Accept would commit, at this host's time, and
+// stores nothing. Its error is Accept's, except that no daily quota is asked for.
+func (s *Service) Check(_ context.Context, by *message.Grant, draft *message.Draft) (*message.Message, error) {
+	m, err := s.compose(by, draft)
+	if err != nil {
+		return nil, err
+	}
+	_, domain, _ := strings.Cut(m.Head.From.Email, "@")
+	switch {
+	case !by.May(message.RightSend):
+		return nil, &message.Error{Code: message.CodeRestrictedAPIKey, Detail: "this API key may not send"}
+	case !by.AllowsSender(domain):
+		return nil, &message.Error{Code: message.CodeDomainNotAllowed, Detail: "this API key may not send from " + domain}
+	}
+	m.CreatedAt = s.now()
+	return m, nil
+}
+
+// compose validates the draft: it is the way of all messages.
+func (s *Service) compose(by *message.Grant, draft *message.Draft) (*message.Message, error) {
+	m, err := s.limits.Validate(draft, s.now())
+	if err != nil {
+		return nil, err
+	}
+	m.ID, m.TenantID = message.NewID(), by.TenantID
+	return m, nil
 }
 
 // replay is for a request that is refused now: what was right when it was

@@ -254,7 +254,8 @@ func (a *assembly) serveAPI(context.Context) error {
 			handler, err := httpapi.New(httpapi.Config{
 				Limits: message.DefaultLimits(), Version: a.build.Version, Log: a.log,
 			}, httpapi.Ports{
-				Accept: a.accept, Emails: wakeful{a.store, a.relay}, Schedule: wakeful{a.store, a.relay}, Health: a.watch,
+				Accept: a.accept, Check: a.accept, Emails: wakeful{a.store, a.relay}, Contents: a.store,
+				Schedule: wakeful{a.store, a.relay}, Health: a.watch,
 				Keys: a.metrics.Keys(a.keys), Manager: keys.NewManager(a.store, time.Now), Tenants: a.store,
 			})
 			if err != nil {

@@ -27,7 +27,9 @@ type Config struct {
 // Ports are what the API stands on.
 type Ports struct {
 	Accept   Accepter
+	Check    Checker
 	Emails   Emails
+	Contents Contents
 	Schedule Rescheduler
 	Health   Health
 	Keys     Keys
@@ -90,7 +92,10 @@ func (a *api) routes(version string, docs handler) *http.ServeMux {
 		"GET /docs":                   docs,
 		"POST /v1/emails":             a.signed(toSend, a.postEmail),
 		"GET /v1/emails":              a.signed(toRead, a.listEmails),
+		"GET /v1/emails.csv":          a.signed(toRead, a.exportEmails),
 		"GET /v1/emails/{id}":         a.signed(toRead, a.getEmail),
+		"GET /v1/emails/{id}/content": a.signed(toRead, a.getContent),
+		"GET /v1/emails/{id}/events":  a.signed(toRead, a.listEvents),
 		"PATCH /v1/emails/{id}":       a.signed(toChange, a.patchEmail),
 		"POST /v1/emails/{id}/cancel": a.signed(toChange, a.cancelEmail),
 		"POST /v1/emails/{id}/retry":  a.signed(toChange, a.retryEmail),

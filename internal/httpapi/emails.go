@@ -14,6 +14,10 @@ import (
 
 // postEmail answers 202 only when the message is committed.
 func (a *api) postEmail(w http.ResponseWriter, r *http.Request) error {
+	dry, err := dryRun(r.URL.RawQuery)
+	if err != nil {
+		return err
+	}
 	key, err := idempotencyKey(r.Header)
 	if err != nil {
 		return err
@@ -26,6 +30,9 @@ func (a *api) postEmail(w http.ResponseWriter, r *http.Request) error {
 	draft, hash, err := wire.ReadEmail(body, a.limits, a.now())
 	if err != nil {
 		return body.cause(err)
+	}
+	if dry {
+		return a.tryOut(w, r, draft)
 	}
 	accepted, err := a.Accept.Accept(r.Context(), grantOf(r), draft, key, hash)
 	if err != nil {

@@ -51,6 +51,9 @@ func (full) Email(_ context.Context, _ int64, id uuid.UUID) (message.View, error
 		{Status: message.StatusFailed, Reason: message.ReasonPolicy}, {Status: message.StatusFailed, Reason: message.ReasonPoison},
 		{Status: message.StatusUnknown, UnknownOutcomes: 1}, {Status: message.StatusCanceled}, {Status: message.StatusSuppressed},
 	} {
+		if !d.Status.Open() {
+			d.FinishedAt = now
+		}
 		d.Key, d.Role, d.Address = message.Key{MessageID: id, N: int16(i)}, message.RoleBcc, address(i)
 		view.Deliveries = append(view.Deliveries, d)
 	}

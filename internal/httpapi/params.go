@@ -2,11 +2,13 @@ package httpapi
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -63,21 +65,22 @@ type query struct {
 	faults message.Faults
 }
 
-// listFilter reads the parameters of a list. An unknown one is an error: a
-// misspelt filter would otherwise show everything.
+// listFilter reads the parameters of a list.
 func listFilter(raw string) (message.Filter, error) {
-	q, err := newQuery(raw, "limit", "after", "before", "status")
+	q, err := newQuery(raw, append([]string{"limit", "after", "before"}, filterNames()...)...)
 	if err != nil {
 		return message.Filter{}, err
 	}
-	filter := message.Filter{Limit: q.limit(), After: q.cursor("after"), Before: q.cursor("before"), Status: q.status()}
+	filter := q.filter()
+	filter.Limit, filter.After, filter.Before = q.limit(), q.cursor("after"), q.cursor("before")
 	if filter.After != uuid.Nil && filter.Before != uuid.Nil {
 		q.fault("before", message.CodeInvalidField, "give either after or before")
 	}
 	return filter, q.faults.Err()
 }
 
-// newQuery reads a query string that may hold the known parameters.
+// newQuery reads a query string that may hold the known parameters. Another is an
+// error: a misspelt filter would otherwise show everything.
 func newQuery(raw string, known ...string) (*query, error) {
 	values, err := url.ParseQuery(raw)
 	if err != nil {
@@ -92,20 +95,33 @@ func (q *query) fault(name string, code message.Code, detail string) {
 	q.faults.Add(message.Pointer(name), code, detail)
 }
 
+// onlyKnown refuses other parameters, repeated ones, and what no text of ours can
+// hold. A known name that ends with a dot stands for all that begin with it.
 func (q *query) onlyKnown(known ...string) {
-	var unknown []string
-	for name, values := range q.values {
-		switch {
-		case !slices.Contains(known, name):
-			unknown = append(unknown, name)
+	names := slices.Sorted(maps.Keys(q.values))
+	for _, name := range names {
+		switch values := q.values[name]; {
+		case !isKnown(known, name):
+			q.fault(strings.ToValidUTF8(name, "\uFFFD"), message.CodeUnknownField, noSuchParameter(known))
 		case len(values) > 1:
 			q.fault(name, message.CodeInvalidField, "give this parameter once")
+		case strings.IndexByte(values[0], 0) >= 0 || !utf8.ValidString(values[0]):
+			q.fault(name, message.CodeInvalidField, "must be UTF-8 without NUL")
 		}
 	}
-	slices.Sort(unknown)
-	for _, name := range unknown {
-		q.fault(name, message.CodeUnknownField, "there is no such parameter; there are "+strings.Join(known, ", "))
+}
+
+func noSuchParameter(known []string) string {
+	if len(known) == 0 {
+		return "there is no such parameter; this takes none"
 	}
+	return "there is no such parameter; there are " + strings.Join(known, ", ")
+}
+
+func isKnown(known []string, name string) bool {
+	return slices.ContainsFunc(known, func(k string) bool {
+		return name == k && !strings.HasSuffix(k, ".") || strings.HasSuffix(k, ".") && strings.HasPrefix(name, k)
+	})
 }
 
 func (q *query) limit() int {
@@ -130,24 +146,4 @@ func (q *query) cursor(name string) uuid.UUID {
 		q.fault(name, message.CodeInvalidField, "must be an id from an earlier page")
 	}
 	return id
-}
-
-func (q *query) status() message.Status {
-	status := message.Status(q.values.Get("status"))
-	shown := shownStatuses()
-	if status != "" && !slices.Contains(shown, status) {
-		var names []string
-		for _, s := range shown {
-			names = append(names, string(s))
-		}
-		q.fault("status", message.CodeInvalidField, "must be one of "+strings.Join(names, ", "))
-	}
-	return status
-}
-
-func shownStatuses() []message.Status {
-	return []message.Status{
-		message.StatusQueued, message.StatusScheduled, message.StatusDelayed, message.StatusSending, message.StatusSent,
-		message.StatusFailed, message.StatusUnknown, message.StatusCanceled, message.StatusSuppressed,
-	}
 }

@@ -17,6 +17,18 @@ type Accepter interface {
 	Accept(ctx context.Context, by *message.Grant, draft *message.Draft, key string, hash [32]byte) (message.Acceptance, error)
 }
 
+// Checker tells what Accept would make of a draft, and takes nothing in. The error
+// is Accept's, except that no daily quota is asked for. Safe for concurrent use.
+type Checker interface {
+	Check(ctx context.Context, by *message.Grant, draft *message.Draft) (*message.Message, error)
+}
+
+// Contents reads messages with all that is sent: their content and the bytes of
+// their attachments. Errors as for Emails.
+type Contents interface {
+	Message(ctx context.Context, tenant int64, id uuid.UUID) (*message.Message, error)
+}
+
 // Emails reads messages and steers their deliveries, within one tenant. Errors
 // wrap message.ErrNotFound where the tenant has no such message, and
 // message.ErrUnavailable. Safe for concurrent use.

@@ -106,7 +106,7 @@ func writeLine(log *slog.Logger, r *http.Request, t *trail, begun time.Time) {
 	if t.code != "" {
 		attrs = append(attrs, slog.String("code", string(t.code)))
 	}
-	if t.err != nil && t.status >= 500 {
+	if t.err != nil && (t.status >= 500 || t.status < 400) { // one below was broken off in the midst
 		level = severity(r.Context())
 		attrs = append(attrs, slog.String("error", t.err.Error()))
 	}

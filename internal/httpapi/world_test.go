@@ -75,7 +75,7 @@ func newWorld(t testing.TB, settings ...setting) *world {
 	service.Start()
 	p.api.Limits = p.limits
 	w.serve(p.api, p.ports(httpapi.Ports{
-		Accept: service, Emails: w.store, Schedule: w.store, Health: w.checks,
+		Accept: service, Check: service, Emails: w.store, Contents: w.store, Schedule: w.store, Health: w.checks,
 		Keys: ring, Manager: keys.NewManager(w.store, time.Now), Tenants: w.store,
 	}), p.server)
 	t.Cleanup(func() {

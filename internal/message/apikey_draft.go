@@ -114,7 +114,7 @@ func (d *KeyDraft) expiresAt(now time.Time, faults *Faults) time.Time {
 	if d.ExpiresAt == "" {
 		return time.Time{}
 	}
-	t, ok := parseTime(d.ExpiresAt)
+	t, ok := ParseTime(d.ExpiresAt)
 	switch {
 	case !ok:
 		faults.Add("/expires_at", CodeInvalidExpiresAt, timeForm)

@@ -15,7 +15,7 @@ import (
 // not zero. Pages go by id, newest first.
 type Filter struct {
 	TenantID      int64
-	Status        Status            // has a recipient in this shown status
+	Status        Status // has a recipient in this shown status
 	Lane          Lane
 	Recipient     string            // one of to, cc and bcc, compared as Recipients does
 	Subject       string            // stands in the subject, whatever the case of letters

@@ -139,14 +139,13 @@ func (s *Store) RevokeKey(ctx context.Context, tenant int64, id uuid.UUID) error
 func (s *Store) Keys(ctx context.Context, f message.KeyFilter) (message.KeyPage, error) {
 	f.Limit = min(max(f.Limit, 1), pageMost)
 	cut := message.Filter{TenantID: f.TenantID, After: f.After, Before: f.Before}
-	if f.After == uuid.Nil {
-		f.After = uuid.Max
-	}
 	var page message.KeyPage
 	err := s.read(ctx, "list keys", func(ctx context.Context, t *txn) error {
 		page = message.KeyPage{}
-		return t.rows(ctx, `SELECT name, prefix, created_at, COALESCE(last_used_at, 0), `+limitColumns+` FROM api_keys
-			WHERE revoked_at IS NULL AND `+within(cut, "id")+` LIMIT $4`, []any{f.TenantID, f.After, f.Before, f.Limit + 1}, func(rows row) error {
+		q := newQuery()
+		text := `SELECT name, prefix, created_at, COALESCE(last_used_at, 0), ` + limitColumns + ` FROM api_keys
+			WHERE revoked_at IS NULL AND ` + q.within(cut, "id") + ` LIMIT ` + q.arg(f.Limit+1)
+		return t.rows(ctx, text, q.args, func(rows row) error {
 			k, err := scanKey(rows)
 			page.Keys = append(page.Keys, k)
 			return err
@@ -155,7 +154,7 @@ func (s *Store) Keys(ctx context.Context, f message.KeyFilter) (message.KeyPage,
 	if len(page.Keys) > f.Limit {
 		page.Keys, page.HasMore = page.Keys[:f.Limit], true
 	}
-	if upwards(cut) {
+	if cut.Upwards() {
 		slices.Reverse(page.Keys)
 	}
 	return page, err

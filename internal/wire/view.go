@@ -61,9 +61,10 @@ type Item struct {
 
 // List is one page of messages, newest first.
 type List struct {
-	Object  string `json:"object"` // always "list"
-	HasMore bool   `json:"has_more"`
-	Data    []Item `json:"data"`
+	Object  string  `json:"object"` // always "list"
+	HasMore bool    `json:"has_more"`
+	Next    *string `json:"next"` // with HasMore: where the next page begins
+	Data    []Item  `json:"data"`
 }
 
 // Receipt answers a request that changed or created a message.
@@ -163,6 +164,9 @@ func NewItem(v *message.View) Item {
 // NewList shows one page of messages.
 func NewList(p *message.Page) List {
 	l := List{Object: "list", HasMore: p.HasMore, Data: []Item{}}
+	if p.HasMore {
+		l.Next = optional(p.Next.String())
+	}
 	for i := range p.Views {
 		l.Data = append(l.Data, NewItem(&p.Views[i]))
 	}

@@ -57,7 +57,8 @@ func TestViewsAreAsWritten(t *testing.T) {
 	empty := &message.View{Now: now(), Message: message.Message{ID: id(2), Content: message.Content{Text: "t"}, CreatedAt: now(), Lane: message.LaneNormal}}
 	for name, v := range map[string]any{
 		"email.json": NewEmail(sampleView()), "empty.json": NewEmail(empty),
-		"list.json":    NewList(&message.Page{HasMore: true, Views: []message.View{*sampleView()}}),
+		"list.json":    NewList(&message.Page{HasMore: true, Next: id(1), Views: []message.View{*sampleView()}}),
+		"events.json":  NewEvents(sampleView()),
 		"nothing.json": NewList(&message.Page{}), "receipt.json": Receipt{Object: "email", ID: id(1).String(), Status: message.StatusQueued},
 	} {
 		got, err := json.MarshalIndent(v, "", "  ")

@@ -1,0 +1,82 @@
+package httpapi
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/postrider/postrider/internal/message"
+	"github.com/postrider/postrider/internal/render"
+	"github.com/postrider/postrider/internal/wire"
+)
+
+// getContent answers the mail, byte for byte as every recipient gets it. Files
+// that are being read for such answers count against the sum of all bodies, and
+// are encoded only while they are written.
+func (a *api) getContent(w http.ResponseWriter, r *http.Request) error {
+	if err := plainQuery(r.URL.RawQuery); err != nil {
+		return err
+	}
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	view, err := a.Emails.Email(r.Context(), tenantOf(r), id)
+	if err != nil {
+		return err
+	}
+	size := weigh(&view.Message)
+	if !a.intake.all.TryAcquire(size) {
+		return fault(codeOverloaded, "too many large emails are being read at once; repeat this request shortly")
+	}
+	defer a.intake.all.Release(size)
+	m, err := a.Contents.Message(r.Context(), tenantOf(r), id)
+	if err != nil {
+		return err
+	}
+	mail, err := render.New(m)
+	if err != nil {
+		return unrendered(err)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "message/rfc822")
+	h.Set("Content-Disposition", `attachment; filename="`+id.String()+`.eml"`)
+	h.Set("Content-Length", strconv.FormatInt(mail.Size(), 10))
+	_, _ = mail.WriteTo(w) // the peer may be gone; there is nobody to tell
+	return nil
+}
+
+// weigh is about the number of bytes that a message takes while it is written.
+func weigh(m *message.Message) int64 {
+	n := int64(len(m.Content.HTML) + len(m.Content.Text))
+	for _, a := range m.Attachments {
+		n += a.Size
+	}
+	return n
+}
+
+// unrendered is an email that no mail can be made of: its recipients failed, or
+// will, with the reason render_error.
+func unrendered(err error) error {
+	var e *message.SendError
+	if errors.As(err, &e) && e.Reason == message.ReasonRender {
+		return fault(codeNotFound, "there is no mail of this email: "+e.Text)
+	}
+	return err
+}
+
+// listEvents answers what happened to an email.
+func (a *api) listEvents(w http.ResponseWriter, r *http.Request) error {
+	if err := plainQuery(r.URL.RawQuery); err != nil {
+		return err
+	}
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	view, err := a.Emails.Email(r.Context(), tenantOf(r), id)
+	if err != nil {
+		return err
+	}
+	return write(w, http.StatusOK, wire.NewEvents(&view))
+}
