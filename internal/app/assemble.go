@@ -25,6 +25,7 @@ import (
 	"github.com/postrider/postrider/internal/metrics"
 	"github.com/postrider/postrider/internal/rabbitmq"
 	"github.com/postrider/postrider/internal/relay"
+	"github.com/postrider/postrider/internal/standin"
 	"github.com/postrider/postrider/internal/store"
 	"github.com/postrider/postrider/internal/sweep"
 	"github.com/postrider/postrider/internal/worker"
@@ -192,7 +193,7 @@ func (a *assembly) sendOut(context.Context) error {
 		ID: a.process.ID, Channels: a.sending.Consumers, Lease: a.sending.Lease,
 		Schedule: message.Schedule{Window: a.sending.RetryWindow}, Logger: a.log,
 		Store: batched, DeadLetters: a.metrics.DeadLetters(observedDeadLetters{a.store, a.observed}), Queue: a.queue,
-		Sender: a.metrics.Sender(observedSender{m, a.observed}),
+		Sender: a.metrics.Sender(observedSender{standin.New(m), a.observed}),
 	})
 	a.lookAtSending()
 	a.metrics.WatchConnection("relay_host", func() bool { return a.worker.RelayHost() == nil })
