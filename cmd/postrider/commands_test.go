@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -92,7 +93,52 @@ func TestList(t *testing.T) {
 	if want := "GET /v1/emails?after=" + testID + "&limit=1&status=failed"; s.queries[0] != want {
 		t.Error(s.queries)
 	}
-	tool(t, "", "list", "--json").expect(t, exitDone, `"has_more": true`)
+	tool(t, "", "list", "--json", "--limit", "1").expect(t, exitDone, `"has_more": true`)
+}
+
+func TestListSearches(t *testing.T) {
+	s := newServer(t)
+	o := tool(t, "", "list", "--tag", "kind:order", "--recipient", "ann+a@example.net", "--metadata", "order=17", "--metadata", "note=a=b",
+		"--subject", "50 %", "--lane", "low", "--created-before", "2030-01-01T00:00:00+01:00", "--limit", "2")
+	o.expect(t, exitDone, testID)
+	first := "GET /v1/emails?created_before=2030-01-01T00%3A00%3A00%2B01%3A00&lane=low&limit=2&metadata.note=a%3Db&metadata.order=17&recipient=ann%2Ba%40example.net&subject=50+%25&tag=kind%3Aorder"
+	if len(s.queries) != 3 || s.queries[0] != first || !strings.Contains(s.queries[1], "after="+testID) || !strings.Contains(s.queries[1], "limit=1") {
+		t.Errorf("a page that is not full is filled up: %v", s.queries)
+	}
+	o = tool(t, "", "list", "--created-after", "24h")
+	if at := s.queries[len(s.queries)-1]; !strings.Contains(at, "created_after="+fmt.Sprint(time.Now().Add(-24*time.Hour).Year())) {
+		t.Error(at)
+	}
+	o.expect(t, exitDone)
+	tool(t, "", "list", "--metadata", "order").expect(t, exitUsage, "key=value")
+	tool(t, "", "list", "--csv", "--tag", "a").expect(t, exitDone, "id,recipient\r\n")
+	if at := s.queries[len(s.queries)-1]; at != "GET /v1/emails.csv?tag=a" {
+		t.Error(at)
+	}
+	tool(t, "", "list", "--csv", "--after", testID).expect(t, exitUsage, "--csv")
+}
+
+func TestShowContentAndEvents(t *testing.T) {
+	newServer(t)
+	tool(t, "", "show", testID, "--content").expect(t, exitDone, "Subject: Hello\r\n\r\n")
+	o := tool(t, "", "show", testID, "--events")
+	o.expect(t, exitDone)
+	golden(t, "events", o.out)
+	tool(t, "", "show", testID, "--events", "--json").expect(t, exitDone, `"type": "queued"`)
+	tool(t, "", "show", testID, "--events", "--content").expect(t, exitUsage)
+	tool(t, "", "show", testID, "--json", "--content").expect(t, exitUsage)
+	tool(t, "", "show", "01990000-0000-7000-8000-00000000ffff", "--content").expect(t, exitFailed, "404")
+}
+
+func TestSendDryRun(t *testing.T) {
+	s := newServer(t)
+	o := tool(t, "", "send", "--from", "a@example.com", "--to", "slow@simulator.postrider.test", "--text", "Hi.", "--dry-run")
+	o.expect(t, exitDone, "simulated", "Hi.", "warning: the mail has no subject")
+	if len(s.posted) != 0 || strings.Contains(o.out, "\x1b") || strings.Join(s.keys, "") != "" {
+		t.Errorf("%d posts, keys %v, printed %q", len(s.posted), s.keys, o.out)
+	}
+	tool(t, "", "send", "--from", "a", "--to", "b@example.com", "--text", "Hi.", "--dry-run").expect(t, exitFailed, "/from")
+	tool(t, "", "send", "--from", "a@example.com", "--to", "b@example.com", "--text", "x", "--dry-run", "--wait").expect(t, exitUsage, "--wait")
 }
 
 func TestCancelAndRetry(t *testing.T) {

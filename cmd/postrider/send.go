@@ -20,6 +20,7 @@ type sendCmd struct {
 	Wait           bool          `short:"w" help:"Wait until every recipient has an end, and show each change."`
 	Timeout        time.Duration `default:"5m" help:"How long --wait waits."`
 	Patience       time.Duration `default:"10s" help:"How long to repeat the post, with the same key, while the server is away or cannot take it."`
+	DryRun         bool          `help:"Print what would be sent, and send nothing."`
 	JSON           bool          `help:"Print the message as JSON at the end."`
 }
 
@@ -60,6 +61,9 @@ func (c *sendCmd) Run(ctx context.Context, t *terminal) error {
 	}})
 	if err != nil {
 		return err
+	}
+	if c.DryRun {
+		return c.tryOut(ctx, t, api, body)
 	}
 	if c.IdempotencyKey == "" {
 		c.IdempotencyKey = "cli-" + uuid.NewString()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -41,6 +42,9 @@ func newServer(t *testing.T) *server {
 	mux.HandleFunc("POST /v1/emails", s.post)
 	mux.HandleFunc("GET /v1/emails/"+testID, s.look)
 	mux.HandleFunc("GET /v1/emails", s.list)
+	mux.HandleFunc("GET /v1/emails.csv", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "id,recipient\r\n") })
+	mux.HandleFunc("GET /v1/emails/"+testID+"/content", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "Subject: Hello\r\n\r\n") })
+	mux.HandleFunc("GET /v1/emails/"+testID+"/events", s.events)
 	mux.HandleFunc("POST /v1/emails/"+testID+"/{step}", s.change)
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ready") })
 	s.Server = httptest.NewServer(s.guard(mux))
@@ -84,6 +88,10 @@ func (s *server) post(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		var m *message.Message
 		if m, err = message.DefaultLimits().Validate(draft, time.Now()); err == nil {
+			if r.URL.Query().Get("dry_run") == "true" {
+				answer(w, http.StatusOK, wire.NewDryRun(m, draft, wire.Preview{Size: 30, Start: "Subject: \x1b[2J\r\n\r\nHi.\r\n"}))
+				return
+			}
 			s.posted = append(s.posted, m)
 			answer(w, http.StatusAccepted, wire.Receipt{Object: "email", ID: testID, Status: message.StatusQueued})
 			return
@@ -102,10 +110,21 @@ func (s *server) look(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, view())
 }
 
-func (s *server) list(w http.ResponseWriter, _ *http.Request) {
+func (s *server) events(w http.ResponseWriter, _ *http.Request) {
+	v := viewOf(recipient{"ann@example.net", message.StatusSent, ""}, recipient{"bob@example.net", message.StatusFailed, message.ReasonRejected})
+	answer(w, http.StatusOK, wire.NewEvents(&v))
+}
+
+// list has one message a page, and after it an empty one that is not the last.
+func (s *server) list(w http.ResponseWriter, r *http.Request) {
+	next := uuid.MustParse("01990000-0000-7000-8000-000000000000")
+	if q := r.URL.Query(); q.Get("after") == testID && q.Get("tag") != "" {
+		answer(w, http.StatusOK, wire.NewList(&message.Page{HasMore: true, Next: next}))
+		return
+	}
 	v := viewOf(recipient{"ann@example.net", message.StatusSent, ""}, recipient{"bob@example.net", message.StatusFailed, message.ReasonRejected})
 	v.Message.Head.Subject = "Order \x1b[2J" + strings.Repeat("long ", 20)
-	answer(w, http.StatusOK, wire.NewList(&message.Page{Views: []message.View{v}, HasMore: true}))
+	answer(w, http.StatusOK, wire.NewList(&message.Page{Views: []message.View{v}, HasMore: r.URL.Query().Get("after") != next.String(), Next: v.Message.ID}))
 }
 
 func (s *server) change(w http.ResponseWriter, r *http.Request) {

@@ -16,8 +16,10 @@ import (
 
 // showCmd shows one message.
 type showCmd struct {
-	ID   string `arg:"" help:"The id that the post was answered with."`
-	JSON bool   `help:"Print the answer of the server."`
+	ID      string `arg:"" help:"The id that the post was answered with."`
+	Content bool   `xor:"what" help:"Print the mail itself, byte for byte as it is sent."`
+	Events  bool   `xor:"what" help:"Print what happened to it, oldest first."`
+	JSON    bool   `help:"Print the answer of the server."`
 }
 
 // Help is the long help text.
@@ -35,7 +37,11 @@ func (showCmd) Help() string {
 
 The shell can use --json:
 
-    postrider show ID --json | jq -r .status`
+    postrider show ID --json | jq -r .status
+
+The mail, for a mail program:
+
+    postrider show ID --content > mail.eml`
 }
 
 // Run asks for the message and prints it.
@@ -43,6 +49,14 @@ func (c *showCmd) Run(ctx context.Context, t *terminal) error {
 	api, err := connect(client.Config{})
 	if err != nil {
 		return err
+	}
+	switch {
+	case c.Content && c.JSON:
+		return usage("--content is the mail itself: leave out --json")
+	case c.Content:
+		return advise(api.Content(ctx, c.ID, t.out))
+	case c.Events:
+		return c.events(ctx, t, api)
 	}
 	email, err := api.Email(ctx, c.ID)
 	if err != nil {
@@ -52,6 +66,27 @@ func (c *showCmd) Run(ctx context.Context, t *terminal) error {
 		return printJSON(t.out, email)
 	}
 	return printEmail(t.out, &email)
+}
+
+func (c *showCmd) events(ctx context.Context, t *terminal, api *client.Client) error {
+	events, err := api.Events(ctx, c.ID)
+	if err != nil {
+		return advise(err)
+	}
+	if c.JSON {
+		return printJSON(t.out, events)
+	}
+	table := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "TIME\tEVENT\tRECIPIENT\tREPLY")
+	for _, e := range events.Data {
+		kind := e.Type
+		if e.Reason != message.ReasonNone {
+			kind += ": " + string(e.Reason)
+		}
+		said := reply(&wire.Attempt{RelayHost: e.RelayHost, Code: e.Code, EnhancedCode: e.EnhancedCode, Detail: e.Detail})
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", moment(e.CreatedAt), cell(kind), orDash(cell(e.Recipient)), orDash(said))
+	}
+	return table.Flush()
 }
 
 func printEmail(w io.Writer, e *wire.Email) error {

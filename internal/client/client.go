@@ -10,7 +10,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/postrider/postrider/internal/wire"
@@ -76,30 +75,6 @@ func (c *Client) Email(ctx context.Context, id string) (wire.Email, error) {
 	var email wire.Email
 	err := c.ask(ctx, http.MethodGet, "/v1/emails/"+url.PathEscape(id), &email)
 	return email, err
-}
-
-// Query selects messages of a list. The zero value is the newest page.
-type Query struct {
-	Status string // has a recipient in this state
-	After  string // only older than this id
-	Before string // only newer than this id
-	Limit  int
-}
-
-// Emails asks for one page of messages, newest first.
-func (c *Client) Emails(ctx context.Context, q Query) (wire.List, error) {
-	values := url.Values{}
-	for name, value := range map[string]string{"status": q.Status, "after": q.After, "before": q.Before} {
-		if value != "" {
-			values.Set(name, value)
-		}
-	}
-	if q.Limit != 0 {
-		values.Set("limit", strconv.Itoa(q.Limit))
-	}
-	var list wire.List
-	err := c.ask(ctx, http.MethodGet, "/v1/emails?"+values.Encode(), &list)
-	return list, err
 }
 
 // Cancel stops the recipients that can still be stopped and returns how many.

@@ -79,6 +79,8 @@ func inert(cell string) string {
 		}
 		if r == ';' || r == '\t' || r == '\r' || r == '\n' {
 			starts = true
+		} else if unicode.IsControl(r) { // would steer the terminal that a table is printed on
+			r = '\uFFFD'
 		}
 		b.WriteRune(r)
 	}
