@@ -99,9 +99,10 @@ func (q *query) metadata() map[string]string {
 	for _, name := range slices.Sorted(maps.Keys(q.values)) {
 		key, ok := strings.CutPrefix(name, "metadata.")
 		switch {
-		case !ok || q.faults.At(message.Pointer(name)):
+		case !ok || len(q.values[name]) > 1:
 		case !message.IsLabel(key):
-			q.fault(strings.ToValidUTF8(name, "\uFFFD"), message.CodeInvalidField, "must be metadata. and a key of letters, digits, underscores or dashes")
+			q.fault(name, message.CodeInvalidField, "must be metadata. and a key of letters, digits, underscores or dashes")
+		case q.faults.At(message.Pointer(name)):
 		case len(q.values.Get(name)) > maxMetadataLen:
 			q.fault(name, message.CodeTooLarge, fmt.Sprintf("must be at most %d bytes", maxMetadataLen))
 		default:

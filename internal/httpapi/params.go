@@ -92,7 +92,7 @@ func newQuery(raw string, known ...string) (*query, error) {
 }
 
 func (q *query) fault(name string, code message.Code, detail string) {
-	q.faults.Add(message.Pointer(name), code, detail)
+	q.faults.Add(message.Pointer(strings.ToValidUTF8(name, "\uFFFD")), code, detail)
 }
 
 // onlyKnown refuses other parameters, repeated ones, and what no text of ours can
@@ -102,7 +102,7 @@ func (q *query) onlyKnown(known ...string) {
 	for _, name := range names {
 		switch values := q.values[name]; {
 		case !isKnown(known, name):
-			q.fault(strings.ToValidUTF8(name, "\uFFFD"), message.CodeUnknownField, noSuchParameter(known))
+			q.fault(name, message.CodeUnknownField, noSuchParameter(known))
 		case len(values) > 1:
 			q.fault(name, message.CodeInvalidField, "give this parameter once")
 		case strings.IndexByte(values[0], 0) >= 0 || !utf8.ValidString(values[0]):
