@@ -47,7 +47,9 @@ func (b block) run(s *stack, dir string) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		s.Fatal(err)
 	}
-	if out, err := exec.Command(command[0], append(command[1:], file)...).CombinedOutput(); err != nil {
+	example := exec.Command(command[0], append(command[1:], file)...)
+	example.Dir = dir // where it leaves its files
+	if out, err := example.CombinedOutput(); err != nil {
 		s.Errorf("%s: %v\n%s\n%s", b.language, err, text, out)
 	}
 }
