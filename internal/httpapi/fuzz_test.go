@@ -50,7 +50,7 @@ func FuzzFilter(f *testing.F) {
 		f.Add(raw)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
-		q, err := parseQuery(raw, filterNames()...)
+		q, err := newQuery(raw, filterNames()...)
 		if err != nil {
 			var e *message.Error
 			if !errors.As(err, &e) || e.Code != message.CodeValidation {
@@ -70,7 +70,7 @@ func FuzzFilter(f *testing.F) {
 		if len(filter.Subject) > maxSubjectPart || len(filter.Metadata) > maxMetadata || !utf8.ValidString(filter.Subject) {
 			t.Fatalf("%q was read as %+v", raw, filter)
 		}
-		again, err := parseQuery(plainFilter(filter), filterNames()...)
+		again, err := newQuery(plainFilter(filter), filterNames()...)
 		if err != nil {
 			t.Fatal(err)
 		}
