@@ -94,7 +94,7 @@ func (a *api) routes(version string, docs handler) *http.ServeMux {
 		"GET /v1/emails":              a.signed(toRead, a.listEmails),
 		"GET /v1/emails.csv":          a.signed(toRead, a.exportEmails),
 		"GET /v1/emails/{id}":         a.signed(toRead, a.getEmail),
-		"GET /v1/emails/{id}/content": a.signed(toRead, a.getContent),
+		"GET /v1/emails/{id}/content": a.signed(toSeeContent, a.getContent),
 		"GET /v1/emails/{id}/events":  a.signed(toRead, a.listEvents),
 		"PATCH /v1/emails/{id}":       a.signed(toChange, a.patchEmail),
 		"POST /v1/emails/{id}/cancel": a.signed(toChange, a.cancelEmail),

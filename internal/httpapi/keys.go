@@ -20,6 +20,7 @@ import (
 const (
 	toSend       = message.RightSend
 	toRead       = message.RightRead
+	toSeeContent = message.RightContent
 	toChange     = message.RightChange
 	toAdminister = message.RightAdminister
 	toOperate    = message.RightOperate

@@ -25,11 +25,12 @@ func Scopes() []Scope { return []Scope{ScopeSending, ScopeRead, ScopeFull, Scope
 // Right is what a call of the API needs its key to allow.
 type Right string
 
-// Every right. RightOperate is about tenants as such: only admin keys of the
+// Every right. RightContent is to have a mail whole, as it was sent. RightOperate is about tenants as such: only admin keys of the
 // tenant default have it, which belongs to whoever runs the server.
 const (
 	RightSend       Right = "send"
 	RightRead       Right = "read"
+	RightContent    Right = "content"
 	RightChange     Right = "change"
 	RightAdminister Right = "administer"
 	RightOperate    Right = "operate"
@@ -42,7 +43,7 @@ func (s Scope) holds(r Right) bool {
 		return s == ScopeSending || s == ScopeFull || s == ScopeAdmin
 	case RightRead:
 		return s == ScopeRead || s == ScopeFull || s == ScopeAdmin
-	case RightChange:
+	case RightChange, RightContent:
 		return s == ScopeFull || s == ScopeAdmin
 	case RightAdminister:
 		return s == ScopeAdmin
