@@ -116,8 +116,10 @@ func TestProducersShareAKeysRateAndQuota(t *testing.T) {
 		limited := s.makeKey(map[string]any{"name": "limited", "rate": rate})
 		begun := time.Now()
 		accepted, refused := s.flood(all, limited.Token, 120)
-		if most := rate + int(time.Since(begun).Seconds()*rate) + 1; accepted < rate || accepted > most || refused == 0 {
-			t.Errorf("%d accepted and %d refused within %v, want from %d to %d", accepted, refused, time.Since(begun), rate, most)
+		most := rate + int(time.Since(begun).Seconds()*rate) + 1
+		least := rate - 1 // two that wait for each other are a moment apart by their clocks
+		if accepted < least || accepted > most || refused == 0 {
+			t.Errorf("%d accepted and %d refused within %v, want from %d to %d", accepted, refused, time.Since(begun), least, most)
 		}
 		daily := s.makeKey(map[string]any{"name": "daily", "daily_quota": quota})
 		if accepted, _ := s.flood(all, daily.Token, 40); accepted != quota {

@@ -246,7 +246,8 @@ func limited(rate, quota int) *message.Grant {
 
 // steady runs what counts requests of a key that makes two a second, and takes
 // its numbers for what they are only if the whole took far less than a gap of
-// that rate: the clock goes on while a call is under way.
+// that rate: the clock goes on while a call is under way, and a later call can be
+// an earlier one by it. So calls that count are half a gap from where it matters.
 func steady(b *keyBench, want []int, run func(g *message.Grant) []int) {
 	b.Helper()
 	for range 50 {
@@ -263,7 +264,9 @@ func steady(b *keyBench, want []int, run func(g *message.Grant) []int) {
 func rateGrants(b *keyBench) {
 	var refused message.RateCount
 	steady(b, []int{1, 1, 1, 0, 0, 2, 0}, func(g *message.Grant) []int {
-		one, five := b.requests(g, 1), b.requests(g, 5)
+		one := b.requests(g, 1)
+		b.clock.Advance(250 * time.Millisecond)
+		five := b.requests(g, 5)
 		refused = b.requests(g, 1)
 		first := b.requests(limited(2, 0), 9) // of more than there is, at the first request already
 		return []int{one.Granted, one.Left, five.Granted, five.Left, refused.Granted, first.Granted, first.Left}
@@ -276,7 +279,7 @@ func rateGrants(b *keyBench) {
 func rateComesBack(b *keyBench) {
 	steady(b, []int{2, 1, 2, 0, 1}, func(g *message.Grant) []int {
 		got := []int{b.requests(g, 2).Granted}
-		b.clock.Advance(600 * time.Millisecond)
+		b.clock.Advance(750 * time.Millisecond)
 		got = append(got, b.requests(g, 2).Granted) // after one gap
 		b.clock.Advance(time.Hour)
 		got = append(got, b.requests(g, 3).Granted) // after an hour, no more than all
@@ -330,8 +333,9 @@ func ratesTogether(b *keyBench) {
 	for _, n := range granted {
 		sum += n
 	}
-	if most := 20 + int(time.Since(begun)/(50*time.Millisecond)) + 1; sum < 20 || sum > most {
-		b.Errorf("%d requests granted in %v, want 20 and at most %d", sum, time.Since(begun), most)
+	off := 1 + int(time.Since(begun)/(50*time.Millisecond)) // by which a call may have been early or late
+	if sum < 20-off || sum > 20+off {
+		b.Errorf("%d requests granted in %v, want 20, give or take %d", sum, time.Since(begun), off)
 	}
 }
 
