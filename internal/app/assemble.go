@@ -73,7 +73,7 @@ func assemble(ctx context.Context, log *slog.Logger, p plan) (*App, error) {
 	announce(log.With("worker_id", a.process.ID), p.build, p.settings)
 	a.watch, a.observed = newWatch(log, a.metrics), newObservations()
 	for _, step := range []func(context.Context) error{
-		a.openStore, a.openQueue, a.makeInbox, a.sendOut, a.holdKeys, a.takeIn, a.serveAPI, a.serveMetrics, a.keepWatch,
+		a.openStore, a.openQueue, a.makeInbox, a.sendOut, a.holdKeys, a.takeIn, a.takeInEnqueued, a.serveAPI, a.serveMetrics, a.keepWatch,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, a.Stop(ctx))

@@ -21,6 +21,7 @@ import (
 type observations struct {
 	accepting, dispatching, publishing, working, sweeping *streaks // work that only fails
 	repairs, unknown, buried                              *streaks // what heals by itself, and keeps happening
+	takingIn                                              *streaks
 	sending                                               progress
 }
 
@@ -29,7 +30,8 @@ func newObservations() *observations {
 		accepting: newStreaks(failsFor), dispatching: newStreaks(failsFor), publishing: newStreaks(failsFor),
 		working: newStreaks(failsFor), sweeping: newStreaks(failsFor),
 		repairs: newStreaks(recursFor), unknown: newStreaks(recursFor), buried: newStreaks(recursFor),
-		sending: progress{inHand: map[*time.Time]bool{}},
+		takingIn: newStreaks(failsFor),
+		sending:  progress{inHand: map[*time.Time]bool{}},
 	}
 }
 

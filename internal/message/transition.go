@@ -235,8 +235,12 @@ func (d Delivery) Reschedule(at time.Time) (Delivery, bool) {
 }
 
 // ManualRetry starts a delivery anew that has ended otherwise than sent. What
-// was unknown stays counted: a copy may be out there.
+// was unknown stays counted: a copy may be out there. What is invalid was never
+// fit to be sent, and a message does not change.
 func (d Delivery) ManualRetry(now time.Time) (Delivery, bool) {
+	if d.Reason == ReasonInvalid {
+		return d, false
+	}
 	switch d.Status {
 	case StatusFailed, StatusUnknown, StatusCanceled:
 		d.Attempts, d.Interrupted = 0, 0

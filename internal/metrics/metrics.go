@@ -26,6 +26,7 @@ type Metrics struct {
 	published, confirmed, returned      *prometheus.CounterVec
 	swept, faults, faultSeconds         *prometheus.CounterVec
 	refusals                            *prometheus.CounterVec
+	takenIn                             *prometheus.CounterVec
 	marksRefused, deadLetters           prometheus.Counter
 	claimsHeld, sending                 prometheus.Gauge
 	acceptToSent, acceptTook, claimTook prometheus.Histogram
@@ -42,6 +43,7 @@ func New(version string, log *slog.Logger) *Metrics {
 	m.gauge("build_info", "Always 1; its labels say what is running.",
 		prometheus.Labels{"version": version, "go": runtime.Version()}).Set(1)
 	m.defineAccept()
+	m.defineIntake()
 	m.defineRelay()
 	m.defineWorker()
 	m.defineSweep()

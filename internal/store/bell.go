@@ -14,6 +14,7 @@ import (
 type bells interface {
 	ring(of lanes)
 	wait(ctx context.Context) (lanes, error)
+	enqueued(ctx context.Context) error // until an email may have come into the intake
 	stop() error
 }
 
@@ -106,6 +107,16 @@ func (b *bell) leave(ear chan lanes) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.ears = slices.DeleteFunc(b.ears, func(other chan lanes) bool { return other == ear })
+}
+
+// enqueued hears of nothing: without a server nobody else has a transaction.
+func (b *bell) enqueued(ctx context.Context) error {
+	select {
+	case <-b.over:
+		return errClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (b *bell) stop() error {

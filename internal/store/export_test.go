@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 
 	"github.com/postrider/postrider/internal/message"
 )
@@ -15,4 +16,14 @@ func (s *Store) Hold(ctx context.Context, key message.Key, while func()) error {
 		}
 		return err
 	})
+}
+
+// Migrating is a handle on which migrations are made, and what ends its use.
+func Migrating(ctx context.Context, url string) (*sql.DB, func() error, error) {
+	s, err := Open(ctx, Config{URL: url})
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = s.Close() }()
+	return s.migrating()
 }

@@ -204,12 +204,15 @@ func scanFirst(rows row, id *idempotent) (first, error) {
 }
 
 // forgetKeys deletes expired keys, a bounded number at a time and in all.
-func (s *Store) forgetKeys(ctx context.Context) error {
+func (s *Store) forgetKeys(ctx context.Context) error { return s.forget(ctx, "idempotency") }
+
+// forget does so with the keys of one table.
+func (s *Store) forget(ctx context.Context, table string) error {
 	for range keysPerSweep / mostRows {
 		var l list
 		err := s.tx(ctx, "forget idempotency keys", func(ctx context.Context, t *txn) error {
 			l = list{columns: []column{{"vtenant", kindInt}, {"vkey", kindText}}}
-			err := t.rows(ctx, `SELECT tenant_id, key FROM idempotency WHERE expires_at<=`+t.clock()+
+			err := t.rows(ctx, `SELECT tenant_id, key FROM `+table+` WHERE expires_at<=`+t.clock()+
 				` ORDER BY expires_at LIMIT $1`+t.skipLocked, []any{mostRows}, func(rows row) error {
 				var id idempotent
 				err := rows.Scan(&id.tenant, &id.key)
@@ -219,7 +222,7 @@ func (s *Store) forgetKeys(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			return t.each(ctx, l, `DELETE FROM idempotency WHERE (tenant_id, key) IN (SELECT vtenant, vkey FROM v)`, nil)
+			return t.each(ctx, l, `DELETE FROM `+table+` WHERE (tenant_id, key) IN (SELECT vtenant, vkey FROM v)`, nil)
 		})
 		if err != nil || len(l.rows) < mostRows {
 			return err

@@ -39,7 +39,11 @@ func (s *Store) withProvider(ctx context.Context, do func(*goose.Provider) error
 		return s.fail("migrate", err)
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
+	others, err := migrations.Others(s.engine)
+	if err != nil {
+		return s.fail("migrate", err)
+	}
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithExcludeNames(others)}
 	more, err := s.locked(ctx, db)
 	if err != nil {
 		return s.fail("migrate", err)

@@ -178,8 +178,18 @@ func postgresDialect(config *pgxpool.Config) *dialect {
 func migratingPostgres(config *pgxpool.Config) (*sql.DB, func() error, error) {
 	c := config.ConnConfig.Copy()
 	delete(c.RuntimeParams, "statement_timeout")
-	db := stdlib.OpenDB(*c)
+	db := stdlib.OpenDB(*c, stdlib.OptionAfterConnect(stayBesideTables))
 	return db, db.Close, nil
+}
+
+// stayBesideTables makes the schema of our tables, or the one that they are to be
+// made in, the only one of the session's search path. A step makes the schema
+// postrider, and to a user of that name Postgres would offer it first from then on.
+func stayBesideTables(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, `SELECT set_config('search_path', quote_ident(name), false) FROM (SELECT COALESCE(
+		(SELECT nspname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid=relnamespace WHERE c.oid=to_regclass($1)),
+		current_schema()) AS name) AS s WHERE name IS NOT NULL`, pgx.QueryExecModeExec, versionTable)
+	return err
 }
 
 // rolledBack: the server ended the transaction to solve a conflict, or because

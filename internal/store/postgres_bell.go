@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -17,7 +18,10 @@ import (
 
 const (
 	bellChannel = "postrider_due"
-	ringEvery   = 10 * time.Millisecond // a NOTIFY takes a global lock at its commit: not one per row
+	// intakeChannel is notified of by the function that enqueues, in the transactions
+	// of callers.
+	intakeChannel = "postrider_intake"
+	ringEvery     = 10 * time.Millisecond // a NOTIFY takes a global lock at its commit: not one per row
 
 	// All processes lose their connections together when the server restarts:
 	// they come back apart, and ever less often while it is away.
@@ -38,12 +42,13 @@ type postgresBell struct {
 	cancel   context.CancelFunc
 	tasks    sync.WaitGroup
 	outgoing *bell // rings that are to go to other processes
+	intake   *bell // rings for whatever lane when an email was enqueued
 	hear     sync.Once
 	notify   sync.Once
 }
 
 func newPostgresBell(config *pgx.ConnConfig, log *slog.Logger) *postgresBell {
-	b := &postgresBell{bell: newBell(), config: config, log: log, name: rand.Text(), outgoing: newBell()}
+	b := &postgresBell{bell: newBell(), config: config, log: log, name: rand.Text(), outgoing: newBell(), intake: newBell()}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	return b
 }
@@ -57,6 +62,12 @@ func (b *postgresBell) ring(of lanes) {
 func (b *postgresBell) wait(ctx context.Context) (lanes, error) {
 	b.begin(&b.hear, b.listenOnce)
 	return b.bell.wait(ctx)
+}
+
+func (b *postgresBell) enqueued(ctx context.Context) error {
+	b.begin(&b.hear, b.listenOnce)
+	_, err := b.intake.wait(ctx)
+	return err
 }
 
 // begin starts a task unless it runs already or the bell was stopped.
@@ -75,7 +86,7 @@ func (b *postgresBell) stop() error {
 	b.cancel()
 	b.mu.Unlock()
 	b.tasks.Wait()
-	return b.bell.stop()
+	return errors.Join(b.bell.stop(), b.intake.stop())
 }
 
 // run keeps a connection and a session on it for as long as the store is open.
@@ -104,19 +115,22 @@ func (b *postgresBell) connected(session func(*pgx.Conn) error, there func()) er
 	return session(conn)
 }
 
-// listenOnce passes on what other processes ring. It rings for every lane when it
-// begins, since it cannot know what it missed.
+// listenOnce passes on what other processes ring, and what callers enqueue. It rings
+// for all when it begins, since it cannot know what it missed.
 func (b *postgresBell) listenOnce(conn *pgx.Conn) error {
-	if _, err := conn.Exec(b.ctx, "LISTEN "+bellChannel); err != nil {
+	if _, err := conn.Exec(b.ctx, "LISTEN "+bellChannel+"; LISTEN "+intakeChannel); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
 	b.bell.ring(message.Lanes())
+	b.intake.ring(message.Lanes())
 	for {
 		n, err := conn.WaitForNotification(b.ctx)
 		if err != nil {
 			return fmt.Errorf("wait for a notification: %w", err)
 		}
-		if of := b.news(n.Payload); len(of) > 0 {
+		if n.Channel == intakeChannel {
+			b.intake.ring(message.Lanes())
+		} else if of := b.news(n.Payload); len(of) > 0 {
 			b.bell.ring(of)
 		}
 	}

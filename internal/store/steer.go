@@ -18,10 +18,11 @@ func (s *Store) Cancel(ctx context.Context, tenant int64, id uuid.UUID) (int, er
 }
 
 // Retry starts anew the recipients that have ended otherwise than sent, and
-// returns how many those were. What was unknown stays counted.
+// returns how many those were. What was unknown stays counted. What is invalid was
+// never fit to be sent: it stays as it is.
 func (s *Store) Retry(ctx context.Context, tenant int64, id uuid.UUID) (int, error) {
 	return s.steer(ctx, "retry", tenant, id, func(t *txn) (string, []any) {
-		return t.toOutbox(t.clock()) + `, attempts=0, interrupted=0 WHERE status IN ('failed', 'unknown', 'canceled')`, nil
+		return t.toOutbox(t.clock()) + `, attempts=0, interrupted=0 WHERE status IN ('failed', 'unknown', 'canceled') AND reason<>'invalid'`, nil
 	})
 }
 

@@ -1,0 +1,154 @@
+package intake
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/postrider/postrider/internal/message"
+	"github.com/postrider/postrider/internal/pause"
+)
+
+const (
+	batch       = 128 // emails in one transaction
+	forgetEvery = time.Minute
+)
+
+// Config is what an Intake is built from. Zero fields take the defaults named.
+type Config struct {
+	Store  Store
+	Read   Read
+	Wake   func(message.Lane) // called after the commit for each lane with mail to deliver; must not block
+	Logger *slog.Logger
+	Poll   time.Duration // between looks for what nobody rang for; 1 s
+	Random pause.Random  // for jitter; nil: the shared source
+}
+
+// Intake takes in until it is stopped. Start it once; Stop may be called at any time
+// and more than once.
+type Intake struct {
+	cfg   Config
+	woken chan struct{}
+	ctx   context.Context
+	stop  context.CancelFunc
+	tasks sync.WaitGroup
+}
+
+// New returns an intake that has not started.
+func New(cfg Config) *Intake {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Poll == 0 {
+		cfg.Poll = time.Second
+	}
+	if cfg.Wake == nil {
+		cfg.Wake = func(message.Lane) {}
+	}
+	in := &Intake{cfg: cfg, woken: make(chan struct{}, 1)}
+	in.ctx, in.stop = context.WithCancel(context.Background())
+	return in
+}
+
+// Start begins to take in and returns at once.
+func (in *Intake) Start() {
+	in.tasks.Go(in.run)
+	in.tasks.Go(in.listen)
+	in.tasks.Go(in.forget)
+}
+
+// Stop ends the loops. What is in hand is committed or rolled back; it is then
+// another's. It returns when nothing runs any more or ctx ends.
+func (in *Intake) Stop(ctx context.Context) error {
+	in.stop()
+	idle := make(chan struct{})
+	go func() { in.tasks.Wait(); close(idle) }()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// run looks when it is woken, and from time to time in case nobody rang: that is what
+// everything rests on.
+func (in *Intake) run() {
+	backoff := pause.Backoff{First: 100 * time.Millisecond, Most: 10 * time.Second, Random: in.cfg.Random}
+	for in.ctx.Err() == nil {
+		if err := in.drain(); err != nil {
+			in.complain("take in enqueued mail", err)
+			_ = backoff.Wait(in.ctx) // its only error is the end of ctx, which ends the loop
+			continue
+		}
+		backoff.Reset()
+		select {
+		case <-in.woken:
+		case <-time.After(in.cfg.Random.Jitter(in.cfg.Poll)):
+		case <-in.ctx.Done():
+		}
+	}
+}
+
+// drain takes in until nothing is left, or nothing that can be taken in.
+func (in *Intake) drain() error {
+	for in.ctx.Err() == nil {
+		taken, err := in.cfg.Store.TakeIn(in.ctx, batch, in.cfg.Read)
+		in.tell(taken)
+		if len(taken) == 0 {
+			return err
+		}
+		if err != nil {
+			in.complain("take in some enqueued mail", err)
+		}
+	}
+	return nil
+}
+
+// tell wakes each lane once, and notes what was refused: its caller was given an id
+// and no error.
+func (in *Intake) tell(taken []message.TakenIn) {
+	woken := map[message.Lane]bool{}
+	for _, t := range taken {
+		switch {
+		case t.Refused != nil:
+			in.cfg.Logger.Warn("refused an enqueued email", "message", t.ID, "tenant", t.TenantID, "code", t.Refused.Code,
+				"remedy", "its message has failed as invalid and says what is wrong: GET /v1/emails/"+t.ID.String())
+		case !woken[t.Lane]:
+			woken[t.Lane] = true
+			in.cfg.Wake(t.Lane)
+		}
+	}
+}
+
+// listen wakes the loop when callers commit.
+func (in *Intake) listen() {
+	backoff := pause.Backoff{First: 100 * time.Millisecond, Most: 10 * time.Second, Random: in.cfg.Random}
+	for in.ctx.Err() == nil {
+		if err := in.cfg.Store.AwaitEnqueued(in.ctx); err != nil {
+			_ = backoff.Wait(in.ctx) // as above
+			continue
+		}
+		backoff.Reset()
+		select {
+		case in.woken <- struct{}{}:
+		default: // it will look anyway
+		}
+	}
+}
+
+func (in *Intake) forget() {
+	for in.cfg.Random.Jittered(in.ctx, forgetEvery) == nil {
+		if err := in.cfg.Store.ForgetEnqueueKeys(in.ctx); err != nil {
+			in.complain("forget idempotency keys of enqueued mail", err)
+		}
+	}
+}
+
+func (in *Intake) complain(what string, err error) {
+	if in.ctx.Err() == nil {
+		in.cfg.Logger.Warn("intake: could not "+what+"; it is tried again", "error", err,
+			"remedy", "bring the database back, or mend what the error names; what was enqueued is safe there")
+	}
+}

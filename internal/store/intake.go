@@ -1,0 +1,275 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/postrider/postrider/internal/message"
+)
+
+// The intake is on Postgres alone: nobody else can have a transaction on an SQLite
+// file, so that nobody can leave anything there.
+
+// intakeBytes bounds what one transaction takes in, but for a single email that is
+// larger: what is being read occupies several times as much.
+const intakeBytes = 4 << 20
+
+// TakeIn takes up to limit emails from the intake, oldest first, and commits what
+// read makes of each as a message of the id it has there: to be delivered, or failed
+// with message.ReasonInvalid. It passes over those that another process holds. Read
+// may be asked again about the same one, and must only read.
+//
+// An email that the database does not take, for a reason of its own, is refused as
+// well; if that fails too, it stays where it is, and holds up no other.
+func (s *Store) TakeIn(ctx context.Context, limit int, read func(message.Enqueued) message.Reading) ([]message.TakenIn, error) {
+	var found []uuid.UUID
+	var taken []message.TakenIn
+	err := s.tx(ctx, "take in", func(ctx context.Context, t *txn) (err error) {
+		if taken, found, err = nil, nil, nil; ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if found, err = t.chooseEnqueued(ctx, limit); err != nil || len(found) == 0 {
+			return err
+		}
+		taken, err = t.takeIn(ctx, found, read)
+		return err
+	})
+	if err == nil || isUnavailable(err) {
+		return taken, err
+	}
+	return s.takeInEach(ctx, found, read)
+}
+
+// takeInEach gives each email a transaction of its own, since one of them is at
+// fault.
+func (s *Store) takeInEach(ctx context.Context, ids []uuid.UUID, read func(message.Enqueued) message.Reading) ([]message.TakenIn, error) {
+	var all []message.TakenIn
+	var stuck []error
+	for _, id := range ids {
+		taken, err := s.takeInOne(ctx, id, read)
+		if err != nil && !isUnavailable(err) {
+			s.log.Error("an enqueued email cannot be stored: it is refused", "message", id, "error", err)
+			taken, err = s.takeInOne(ctx, id, func(e message.Enqueued) message.Reading { return unstorable(read(e)) })
+		}
+		if isUnavailable(err) {
+			return all, err
+		}
+		if err != nil {
+			stuck = append(stuck, fmt.Errorf("message %s: %w", id, err))
+		}
+		all = append(all, taken...)
+	}
+	return all, errors.Join(stuck...)
+}
+
+func (s *Store) takeInOne(ctx context.Context, id uuid.UUID, read func(message.Enqueued) message.Reading) (taken []message.TakenIn, err error) {
+	err = s.tx(ctx, "take in", func(ctx context.Context, t *txn) (err error) {
+		taken, err = t.takeIn(ctx, []uuid.UUID{id}, read)
+		return err
+	})
+	return taken, err
+}
+
+// unstorable refuses what was valid. Nothing of it is kept: nobody knows what of it
+// the database does not take.
+func unstorable(r message.Reading) message.Reading {
+	lane := message.LaneNormal
+	if r.Message.Lane.Valid() {
+		lane = r.Message.Lane
+	}
+	return message.Reading{
+		Message: &message.Message{Kind: message.ChannelEmail, Lane: lane, Head: message.Head{To: []message.Address{{}}}},
+		Refused: &message.Error{Code: message.CodeValidation, Detail: "the database does not take this email: the log of the producer has its words"},
+	}
+}
+
+// chooseEnqueued locks emails and returns as many as go into one transaction. The
+// others are another's again with its end.
+func (t *txn) chooseEnqueued(ctx context.Context, limit int) ([]uuid.UUID, error) {
+	var ids []uuid.UUID
+	var bytes int64
+	full := false
+	err := t.rows(ctx, `SELECT id, size FROM intake ORDER BY id LIMIT $1`+t.skipLocked, []any{limit}, func(rows row) error {
+		var id uuid.UUID
+		var size int64
+		if err := rows.Scan(&id, &size); err != nil {
+			return err
+		}
+		bytes += size
+		if full = full || len(ids) > 0 && bytes > intakeBytes; !full {
+			ids = append(ids, id)
+		}
+		return nil
+	})
+	return ids, err
+}
+
+// entry is an email of the intake with what was made of it.
+type entry struct {
+	message.Enqueued
+	message.Reading
+	key    string
+	answer message.Acceptance // with a key: what stands under it
+}
+
+// takeIn moves emails into messages and commits.
+func (t *txn) takeIn(ctx context.Context, ids []uuid.UUID, read func(message.Enqueued) message.Reading) ([]message.TakenIn, error) {
+	entries, err := t.readEnqueued(ctx, ids)
+	if err != nil || len(entries) == 0 {
+		return nil, err
+	}
+	var jobs []accepting
+	for i := range entries {
+		e := &entries[i]
+		e.Reading = read(e.Enqueued)
+		e.Message.ID, e.Message.TenantID = e.ID, e.TenantID
+		if e.Refused == nil {
+			jobs = append(jobs, accepting{
+				Submission: message.Submission{Message: e.Message, IdempotencyKey: e.key, Hash: e.Hash}, answer: &e.answer,
+			})
+		}
+	}
+	fresh, err := t.storable(ctx, jobs)
+	if err != nil {
+		return nil, err
+	}
+	return t.endIntake(ctx, entries, fresh)
+}
+
+// storable takes the keys of the submissions and returns those that are to be
+// stored.
+func (t *txn) storable(ctx context.Context, jobs []accepting) ([]accepting, error) {
+	if err := ready(jobs); err != nil {
+		return nil, err
+	}
+	fresh, err := t.reserveKeys(ctx, jobs)
+	if err != nil {
+		return nil, err
+	}
+	return fresh, t.insertAttachments(ctx, fresh)
+}
+
+// endIntake writes the messages, those that are to be sent and those that are
+// refused, in the place of the intake's rows.
+func (t *txn) endIntake(ctx context.Context, entries []entry, fresh []accepting) ([]message.TakenIn, error) {
+	rows := list{columns: []column{{"vid", kindUUID}}}
+	taken := make([]message.TakenIn, len(entries))
+	var refused []*entry
+	for i := range entries {
+		e := &entries[i]
+		e.refuseSecond()
+		if e.Refused != nil {
+			refused = append(refused, e)
+		}
+		rows.rows = append(rows.rows, []any{e.ID})
+		taken[i] = message.TakenIn{
+			ID: e.ID, TenantID: e.TenantID, Lane: e.Message.Lane, Recipients: len(e.Message.Recipients()), Refused: e.Refused,
+		}
+	}
+	messages, err := t.messages(fresh)
+	if err != nil {
+		return nil, err
+	}
+	failed, err := t.refusals(refused)
+	if err != nil {
+		return nil, err
+	}
+	err = t.last(ctx, slices.Concat(
+		t.with(rows, `DELETE FROM intake WHERE id IN (SELECT vid FROM v)`, nil), messages, t.deliveries(fresh), failed)...)
+	if err != nil {
+		return nil, err
+	}
+	return taken, nil
+}
+
+// refuseSecond refuses an email whose key the API has given to a message since the
+// function looked. Its caller has an id already, which must not lead to nothing; nor
+// may the mail go out twice.
+func (e *entry) refuseSecond() {
+	if e.Refused != nil || e.answer.ID == e.ID && e.answer.Err == nil {
+		return
+	}
+	e.Refused = &message.Error{Code: message.CodeIdempotencyConflict, Detail: "this idempotency key was used for another email meanwhile"}
+	if e.answer.Err == nil {
+		e.Refused.Detail = "this email was posted with the same idempotency key meanwhile, and is the message " + e.answer.ID.String()
+	}
+	e.Message = &message.Message{
+		ID: e.ID, TenantID: e.TenantID, Kind: e.Message.Kind, Lane: e.Message.Lane, Head: e.Message.Head,
+	}
+}
+
+func (t *txn) readEnqueued(ctx context.Context, ids []uuid.UUID) ([]entry, error) {
+	l := list{columns: []column{{"vid", kindUUID}}}
+	for _, id := range ids {
+		l.rows = append(l.rows, []any{id})
+	}
+	var entries []entry
+	err := t.each(ctx, l, `SELECT id, tenant_id, COALESCE(key, ''), email, enqueued_at FROM v CROSS JOIN intake
+		WHERE id=vid ORDER BY id`+t.skipLockedOf("intake"), func(rows row) error {
+		var e entry
+		var at int64
+		err := rows.Scan(&e.ID, &e.TenantID, &e.key, &e.Email, &at)
+		e.At = fromMillis(at)
+		entries = append(entries, e)
+		return err
+	})
+	return entries, err
+}
+
+var refusedValues = []column{
+	{"vid", kindUUID}, {"vn", kindInt}, {"vtenant", kindInt}, {"vchannel", kindText}, {"vrole", kindText},
+	{"vaddress", kindText}, {"vlane", kindText},
+}
+
+// refusals are the commands that store refused emails: each recipient has failed,
+// and its history says why.
+func (t *txn) refusals(entries []*entry) ([]command, error) {
+	l := list{columns: refusedValues}
+	var jobs []accepting
+	var attempts [][]any
+	for _, e := range entries {
+		jobs = append(jobs, accepting{Submission: message.Submission{Message: e.Message}})
+		for n, r := range e.Message.Recipients() {
+			l.rows = append(l.rows, []any{e.ID, n, e.TenantID, e.Message.Kind, r.Role, r.Address, e.Message.Lane})
+			attempts = append(attempts, attemptRow(e.ID, &message.Attempt{
+				N: int16(n), WorkerID: t.cfg.Worker.ID, Outcome: message.OutcomeFailed, Detail: e.Refused.Error(),
+			}))
+		}
+	}
+	messages, err := t.messages(jobs)
+	return slices.Concat(messages, t.with(l, `
+		INSERT INTO deliveries (message_id, n, tenant_id, channel, role, address, lane, on_unknown, status, reason, dispatch, finished_at)
+		SELECT vid, vn, vtenant, vchannel, vrole, vaddress, vlane, 'resend', 'failed', 'invalid', 1, `+t.clock()+`
+		FROM v WHERE vid IS NOT NULL`, nil), t.writeAttempts(attempts, `DO NOTHING`)), err
+}
+
+// Waiting tells how many emails wait in the intake, counted up to 100,000, and for
+// how long the oldest has.
+func (s *Store) Waiting(ctx context.Context) (message.Waiting, error) {
+	var w message.Waiting
+	var oldest sql.NullInt64
+	err := s.read(ctx, "look at the intake", func(ctx context.Context, t *txn) error {
+		return t.row(ctx, `SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM intake LIMIT $1) AS counted),
+			(SELECT `+t.clock()+`-enqueued_at FROM intake ORDER BY id LIMIT 1)`, []any{countMost}, &w.Rows, &oldest)
+	})
+	w.Oldest = time.Duration(max(oldest.Int64, 0)) * time.Millisecond
+	return w, err
+}
+
+// ForgetEnqueueKeys deletes idempotency keys of the intake that have expired, a
+// bounded number at a time and in all.
+func (s *Store) ForgetEnqueueKeys(ctx context.Context) error {
+	return s.forget(ctx, "intake_keys")
+}
+
+// AwaitEnqueued blocks until an email may have come into the intake, or ctx ends. It
+// may return early, and it may miss one.
+func (s *Store) AwaitEnqueued(ctx context.Context) error {
+	return s.fail("wait for enqueued mail", s.bells.enqueued(ctx))
+}
