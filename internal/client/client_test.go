@@ -20,6 +20,11 @@ const testKey = "0123456789abcdef"
 // the requests it saw.
 func serve(t *testing.T, handlers ...http.HandlerFunc) (*Client, *[]*http.Request) {
 	t.Helper()
+	return serveTo(t, Config{}, handlers...)
+}
+
+func serveTo(t *testing.T, config Config, handlers ...http.HandlerFunc) (*Client, *[]*http.Request) {
+	t.Helper()
 	var mu sync.Mutex // a client that lost its connection asks again on another
 	var seen []*http.Request
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -30,7 +35,8 @@ func serve(t *testing.T, handlers ...http.HandlerFunc) (*Client, *[]*http.Reques
 		handler(w, r)
 	}))
 	t.Cleanup(server.Close)
-	return New(Config{URL: server.URL, Key: testKey, Patience: 10 * time.Second}), &seen
+	config.URL, config.Key = server.URL, testKey
+	return New(config), &seen
 }
 
 func answer(status int, body string) http.HandlerFunc {
@@ -44,11 +50,11 @@ const accepted = `{"object":"email","id":"01990000-0000-7000-8000-000000000000",
 
 func TestSendRepeatsWithOneKeyWhileTheServerCannotTakeIt(t *testing.T) {
 	drop := func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
-	c, seen := serve(t,
+	var told []error
+	config := Config{Patience: 10 * time.Second, Repeating: func(err error) { told = append(told, err) }}
+	c, seen := serveTo(t, config,
 		answer(503, `{"code":"unavailable","detail":"the database cannot be reached"}`), drop,
 		answer(409, `{"code":"concurrent_idempotent_requests"}`), answer(202, accepted))
-	var told []error
-	c.config.Repeating = func(err error) { told = append(told, err) }
 	got, err := c.Send(t.Context(), []byte(`{}`), "k1")
 	if err != nil || got.ID != "01990000-0000-7000-8000-000000000000" || got.Status != "queued" || got.Replayed {
 		t.Fatalf("%+v, %v", got, err)
@@ -64,8 +70,7 @@ func TestSendRepeatsWithOneKeyWhileTheServerCannotTakeIt(t *testing.T) {
 }
 
 func TestSendGivesUpAfterItsPatience(t *testing.T) {
-	c, seen := serve(t, answer(503, `{"code":"unavailable","detail":"away"}`))
-	c.config.Patience = 300 * time.Millisecond
+	c, seen := serveTo(t, Config{Patience: 2 * time.Second}, answer(503, `{"code":"unavailable","detail":"away"}`))
 	_, err := c.Send(t.Context(), []byte(`{}`), "k")
 	var p *Problem
 	if !errors.As(err, &p) || !p.Unavailable() || len(*seen) < 2 {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/postrider/postrider/internal/exchange"
 	"github.com/postrider/postrider/internal/wire"
 )
 
@@ -70,11 +71,7 @@ func (c *Client) post(ctx context.Context, path string, draft, answer any) error
 	if err != nil {
 		return fmt.Errorf("write request: %w", err)
 	}
-	request, err := c.request(ctx, http.MethodPost, path, body)
-	if err != nil {
-		return err
-	}
-	_, err = c.do(request, answer)
+	_, err = c.Do(ctx, exchange.Request{Method: http.MethodPost, Path: path, Body: body}, answer)
 	return err
 }
 

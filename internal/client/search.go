@@ -2,10 +2,12 @@ package client
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 
+	"github.com/postrider/postrider/internal/exchange"
 	"github.com/postrider/postrider/internal/wire"
 )
 
@@ -61,9 +63,18 @@ func (c *Client) Events(ctx context.Context, id string) (wire.Events, error) {
 // Try asks what a post of the body would come to. Nothing is stored.
 func (c *Client) Try(ctx context.Context, body []byte) (wire.DryRun, error) {
 	var run wire.DryRun
-	request, err := c.request(ctx, http.MethodPost, "/v1/emails?dry_run=true", body)
-	if err == nil {
-		_, err = c.do(request, &run)
-	}
+	_, err := c.Do(ctx, exchange.Request{Method: http.MethodPost, Path: "/v1/emails?dry_run=true", Body: body}, &run)
 	return run, err
+}
+
+// Export writes every message that the query selects to w, as CSV. An error means
+// that what was written is not all.
+func (c *Client) Export(ctx context.Context, q Query, w io.Writer) error {
+	return c.Copy(ctx, "/v1/emails.csv?"+q.values().Encode(), w)
+}
+
+// Content writes the mail of a message to w. An error means that what was written
+// is not all.
+func (c *Client) Content(ctx context.Context, id string, w io.Writer) error {
+	return c.Copy(ctx, "/v1/emails/"+url.PathEscape(id)+"/content", w)
 }

@@ -1,4 +1,4 @@
-package client
+package exchange
 
 import (
 	"encoding/json"
@@ -7,18 +7,26 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/postrider/postrider/internal/message"
 )
+
+// CodeStranger is the code of an answer that is not one of a Postrider server.
+const CodeStranger = "unexpected_answer"
 
 // Problem is a request that the server refused.
 type Problem struct {
-	Status     int                  `json:"status"`
-	Code       message.Code         `json:"code"`
-	Detail     string               `json:"detail"`
-	RequestID  string               `json:"request_id"`
-	Fields     []message.FieldError `json:"errors"`
-	RetryAfter time.Duration        `json:"-"` // 0: the server did not say
+	Status     int           `json:"status"`
+	Code       string        `json:"code"`
+	Detail     string        `json:"detail"`
+	RequestID  string        `json:"request_id"`
+	Fields     []Fault       `json:"errors"`
+	RetryAfter time.Duration `json:"-"` // 0: the server did not say
+}
+
+// Fault is what is wrong in one place of the request.
+type Fault struct {
+	Pointer string `json:"pointer"` // RFC 6901, such as /to/0
+	Code    string `json:"code"`
+	Detail  string `json:"detail"`
 }
 
 // Error lists every fault, one to a line.
@@ -44,11 +52,14 @@ func (p *Problem) Unavailable() bool {
 func problemOf(response *http.Response, text []byte) *Problem {
 	p := &Problem{}
 	if err := json.Unmarshal(text, p); err != nil || p.Code == "" {
-		p = &Problem{Code: "unexpected_answer", Detail: "the answer is not one of a Postrider server"}
+		p = &Problem{Code: CodeStranger, Detail: "the answer is not one of a Postrider server"}
 	}
 	p.Status = response.StatusCode
 	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && seconds > 0 {
-		p.RetryAfter = time.Duration(seconds) * time.Second
+		p.RetryAfter = time.Duration(min(seconds, maxRetryAfter)) * time.Second
 	}
 	return p
 }
+
+// maxRetryAfter keeps the sums of times that a stranger names in range.
+const maxRetryAfter = 365 * 24 * 3600
