@@ -41,7 +41,8 @@ BEGIN
             CREATE SCHEMA postrider;
             home := 'postrider';
         ELSE
-            RAISE NOTICE 'this user may not create the schema postrider: enqueue_email is made in the schema public';
+            RAISE NOTICE 'this user may not create the schema postrider: enqueue_email is made in the schema public'
+                USING HINT = 'See "Who may enqueue" in docs/transactional-enqueue.md.';
         END IF;
     ELSIF tables = 'public' AND has_schema_privilege('postrider', 'CREATE')
         AND to_regproc('postrider.enqueue_email') IS NULL AND to_regproc('postrider.enqueue_email_for') IS NULL
@@ -148,7 +149,8 @@ $create$, 'REVOKE ALL ON FUNCTION {home}.enqueue_email_for(text, jsonb, text), {
             CREATE ROLE postrider_enqueue NOLOGIN;
         EXCEPTION
             WHEN insufficient_privilege THEN
-                RAISE NOTICE 'this user may not create the role postrider_enqueue: see "Who may enqueue" in docs/transactional-enqueue.md';
+                RAISE NOTICE 'this user may not create the role postrider_enqueue: grant the right to execute enqueue_email to logins instead'
+                    USING HINT = 'See "Who may enqueue" in docs/transactional-enqueue.md.';
             WHEN duplicate_object OR unique_violation THEN
                 NULL; -- another migration in this cluster has just made it
         END;

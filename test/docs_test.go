@@ -31,7 +31,7 @@ func blocksOf(t testing.TB, page string) []block {
 
 // interpreters run a file of their language.
 func interpreters() map[string][]string {
-	return map[string][]string{"sh": {"bash", "-eu"}, "js": {"node"}, "python": {"python3"}}
+	return map[string][]string{"sh": {"bash", "-eu"}, "js": {"node"}, "go": {"go", "run"}, "python": {"python3"}}
 }
 
 // run runs the block as a reader would who has this server instead of the one
@@ -42,13 +42,14 @@ func (b block) run(s *stack, dir string) {
 	if command == nil {
 		s.Fatalf("no test knows how to run %q", b.language)
 	}
-	file := filepath.Join(dir, "example."+map[string]string{"js": "mjs", "python": "py"}[b.language])
+	file := filepath.Join(dir, "example."+map[string]string{"js": "mjs", "go": "go", "python": "py"}[b.language])
 	text := strings.NewReplacer("http://127.0.0.1:8080", s.api, "pr_dev_key_not_a_secret", apiKey).Replace(b.text)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		s.Fatal(err)
 	}
 	example := exec.Command(command[0], append(command[1:], file)...)
 	example.Dir = dir // where it leaves its files
+	example.Env = append(os.Environ(), "DATABASE_URL="+s.database)
 	if out, err := example.CombinedOutput(); err != nil {
 		s.Errorf("%s: %v\n%s\n%s", b.language, err, text, out)
 	}
@@ -59,7 +60,7 @@ func (b block) run(s *stack, dir string) {
 func TestTheQuickStartWorksAsItStands(t *testing.T) {
 	var examples []block
 	for _, b := range blocksOf(t, "../docs/quick-start.md") {
-		if b.language != "text" {
+		if b.language != "text" && b.language != "sql" { // SQL: see the page on enqueueing
 			examples = append(examples, b)
 		}
 	}
@@ -73,7 +74,7 @@ func TestTheQuickStartWorksAsItStands(t *testing.T) {
 		if err := s.relay.AwaitMails(s.Context(), len(examples)); err != nil {
 			s.Fatal(err)
 		}
-		for _, from := range []string{"curl", "Node", "Python"} {
+		for _, from := range []string{"curl", "Node", "Go", "Python"} {
 			if !slices.ContainsFunc(s.relay.Mails(), func(m smtptest.Transaction) bool {
 				return strings.Contains(string(m.Data), "Subject: Hello from "+from+"\r\n")
 			}) {

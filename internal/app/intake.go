@@ -47,6 +47,7 @@ func readEnqueued(limits message.Limits) intake.Read {
 		if !ok {
 			refused = &message.Error{Code: message.CodeValidation, Detail: err.Error()}
 		}
+		draft, _, _ = wire.DecodeEmail(bytes.NewReader(e.Email), limits) // what can be read of it; it is refused already
 		return message.Reading{Message: limits.Refused(cmp.Or(draft, &message.Draft{})), Refused: refused}
 	}
 }

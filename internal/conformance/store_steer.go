@@ -15,6 +15,7 @@ func steerCases() []storeCase {
 		{"a canceled message is not published", caseCancelOutbox},
 		{"reschedule moves what is queued", caseReschedule},
 		{"a manual retry starts anew and forgets no doubt", caseManualRetry},
+		{"what is invalid is not retried", caseRetryInvalid},
 		{"an unknown message is not found", caseNotFound},
 	}
 }
@@ -89,6 +90,16 @@ func caseManualRetry(b *storeBench) {
 	b.check(err)
 	equal(b, "what was sent", n, 0)
 	b.status(h.Key, message.StatusSent)
+}
+
+func caseRetryInvalid(b *storeBench) {
+	h := b.marked()
+	b.record(outcome(h, message.OutcomeFailed, func(o *message.Outcome) { o.Reason = message.ReasonInvalid }))
+	n, err := b.store.Retry(b.Context(), message.DefaultTenant, h.MessageID)
+	b.check(err)
+	equal(b, "retried", n, 0)
+	equal(b, "reason", b.status(h.Key, message.StatusFailed).Reason, message.ReasonInvalid)
+	equal(b, "outbox", b.outbox(), 0)
 }
 
 func caseNotFound(b *storeBench) {

@@ -49,6 +49,7 @@ func TestMain(m *testing.M) {
 func table(t *testing.T) string {
 	m := metrics.New("test", nil)
 	m.WatchOutbox(&ports{backlog: func() ([]message.Backlog, error) { return []message.Backlog{{Lane: message.LaneLow}}, nil }})
+	m.WatchIntake(&ports{})
 	m.WatchConnection("database", func() bool { return true })
 	m.DefineFault("database", "away")
 	families := map[string]*family{}

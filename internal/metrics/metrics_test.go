@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postrider/postrider/internal/intake"
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/metrics"
 	"github.com/postrider/postrider/internal/worker"
@@ -29,7 +30,16 @@ type ports struct {
 	buried      error
 	backlog     func() ([]message.Backlog, error)
 	sending     func()
+	takenIn     []message.TakenIn
+	waiting     message.Waiting
 }
+
+func (p *ports) TakeIn(context.Context, int, intake.Read) ([]message.TakenIn, error) {
+	return p.takenIn, errBroken
+}
+func (p *ports) AwaitEnqueued(context.Context) error              { return nil }
+func (p *ports) ForgetEnqueueKeys(context.Context) error          { return nil }
+func (p *ports) Waiting(context.Context) (message.Waiting, error) { return p.waiting, nil }
 
 func (p *ports) Accept(context.Context, []message.Submission) []message.Acceptance {
 	return p.acceptances
@@ -96,6 +106,25 @@ func TestAcceptStoreCountsWhatIsCommitted(t *testing.T) {
 		`accepted_total{lane="high"} 2`, `accepted_total{lane="low"} 0`, `accept_replayed_total{lane="high"} 1`,
 		`accept_errors_total{cause="unavailable"} 1`, `accept_errors_total{cause="conflict"} 1`, `accept_errors_total{cause="other"} 1`,
 		`accept_seconds_count 1`)
+}
+
+func TestIntakeStoreCountsWhatIsTakenIn(t *testing.T) {
+	m := metrics.New("test", nil)
+	p := &ports{takenIn: []message.TakenIn{
+		{Lane: message.LaneHigh, Recipients: 2}, {Lane: message.LaneLow, Recipients: 1},
+		{Lane: message.LaneHigh, Recipients: 3, Refused: &message.Error{}},
+	}}
+	if _, err := m.IntakeStore(p).TakeIn(t.Context(), 10, nil); !errors.Is(err, errBroken) {
+		t.Error(err)
+	}
+	shows(t, m, `intake_taken_total{outcome="accepted"} 2`, `intake_taken_total{outcome="refused"} 1`,
+		`accepted_total{lane="high"} 1`, `accepted_total{lane="low"} 1`, `failed_total{reason="invalid"} 3`)
+}
+
+func TestTheIntakeIsShown(t *testing.T) {
+	m := metrics.New("test", nil)
+	m.WatchIntake(&ports{waiting: message.Waiting{Rows: 3, Oldest: 1500 * time.Millisecond}})
+	shows(t, m, `intake_rows 3`, `intake_oldest_seconds 1.5`)
 }
 
 func TestRelayQueueCountsWhatTheBrokerTook(t *testing.T) {

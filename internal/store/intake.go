@@ -31,9 +31,7 @@ func (s *Store) TakeIn(ctx context.Context, limit int, read func(message.Enqueue
 	var found []uuid.UUID
 	var taken []message.TakenIn
 	err := s.tx(ctx, "take in", func(ctx context.Context, t *txn) (err error) {
-		if taken, found, err = nil, nil, nil; ctx.Err() != nil {
-			return ctx.Err()
-		}
+		taken = nil
 		if found, err = t.chooseEnqueued(ctx, limit); err != nil || len(found) == 0 {
 			return err
 		}

@@ -1,8 +1,10 @@
 package store_test
 
 import (
+	"bytes"
 	"context"
 	"io/fs"
+	"log/slog"
 	"net/url"
 	"os"
 	"strings"
@@ -51,9 +53,11 @@ func administer(t *testing.T, url, statement string) {
 	}
 }
 
-func migrated(t *testing.T, url string) {
+// migrated brings the tables up to date and returns what was logged.
+func migrated(t *testing.T, url string) string {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Config{URL: url})
+	var log bytes.Buffer
+	s, err := store.Open(t.Context(), store.Config{URL: url, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,6 +67,7 @@ func migrated(t *testing.T, url string) {
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
+	return log.String()
 }
 
 // functions lists where the function stands.
@@ -112,7 +117,10 @@ func TestWhereTheFunctionStands(t *testing.T) {
 			if c.before != "" {
 				administer(t, admin, c.before)
 			}
-			migrated(t, c.url(admin, user))
+			told := migrated(t, c.url(admin, user))
+			if unable := c.url("", user) == user && c.want == "public"; strings.Contains(told, "may not create the schema") != (unable && c.before == "") {
+				t.Errorf("the log says %q", told)
+			}
 			migrated(t, c.url(admin, user)) // nothing to do, in the same place
 			if got := functions(t, admin); got != c.want {
 				t.Errorf("the function stands in %s, want %s", got, c.want)

@@ -49,7 +49,7 @@ func openPostgres(cfg Config, log *slog.Logger) (*handles, *dialect, error) {
 		reconnect: seldom(reconnectEvery, pool.Reset),
 		close:     func() error { err := db.Close(); pool.Close(); return err },
 	}
-	return h, postgresDialect(config), nil
+	return h, postgresDialect(config, log), nil
 }
 
 // seldom makes a call that does nothing when the last one was less than every
@@ -146,7 +146,7 @@ func hidePassword(text, databaseURL string) string {
 	return text
 }
 
-func postgresDialect(config *pgxpool.Config) *dialect {
+func postgresDialect(config *pgxpool.Config, log *slog.Logger) *dialect {
 	return &dialect{
 		engine:     "postgres",
 		now:        `CAST(EXTRACT(EPOCH FROM statement_timestamp())*1000 AS BIGINT)`,
@@ -163,7 +163,7 @@ func postgresDialect(config *pgxpool.Config) *dialect {
 		begin:      beginPostgres,
 		alone:      func(conn *sql.Conn) transaction { return &postgresTx{conn: conn} },
 		goose:      goose.DialectPostgres,
-		migrating:  func() (*sql.DB, func() error, error) { return migratingPostgres(config) },
+		migrating:  func() (*sql.DB, func() error, error) { return migratingPostgres(config, log) },
 		locked:     lockPostgresMigrations,
 		transient:  rolledBack,
 		away:       postgresAway,
@@ -174,10 +174,14 @@ func postgresDialect(config *pgxpool.Config) *dialect {
 }
 
 // migratingPostgres is a handle without the time limits of the others: an index
-// on a large table takes as long as it takes.
-func migratingPostgres(config *pgxpool.Config) (*sql.DB, func() error, error) {
+// on a large table takes as long as it takes. What a step could not do for want of
+// rights, it says in a notice.
+func migratingPostgres(config *pgxpool.Config, log *slog.Logger) (*sql.DB, func() error, error) {
 	c := config.ConnConfig.Copy()
 	delete(c.RuntimeParams, "statement_timeout")
+	c.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) {
+		log.Warn("the database has a word on the migration", "notice", n.Message, "hint", n.Hint)
+	}
 	db := stdlib.OpenDB(*c, stdlib.OptionAfterConnect(stayBesideTables))
 	return db, db.Close, nil
 }

@@ -11,15 +11,15 @@ import (
 
 // ReadEmail is DecodeEmail, and where that finds faults it validates what could
 // be read as well, so that one *message.Error with CodeValidation names the
-// faults of both; the draft is what could be read. A draft that comes without an
-// error still has to pass message.Limits.Validate.
+// faults of both. A draft that comes without an error still has to pass
+// message.Limits.Validate.
 func ReadEmail(r io.Reader, limits message.Limits, now time.Time) (*message.Draft, [32]byte, error) {
 	draft, hash, err := DecodeEmail(r, limits)
 	if err == nil || draft == nil {
 		return draft, hash, err
 	}
 	_, invalid := limits.Validate(draft, now)
-	return draft, hash, merge(err, invalid)
+	return nil, hash, merge(err, invalid)
 }
 
 // merge joins the faults of decoding and of validation. A field that could not
