@@ -52,7 +52,8 @@ BEGIN
 
     FOREACH source IN ARRAY ARRAY[$create$
 CREATE FUNCTION {home}.enqueue_email_for(tenant text, email jsonb, idempotency_key text DEFAULT NULL)
-RETURNS uuid LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $body$
+RETURNS uuid LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off AS $body$ -- a caller's session keeps the plans that it made while the tables were empty
 DECLARE
     micros  CONSTANT bigint := floor(extract(epoch FROM clock_timestamp()) * 1000000);
     millis  CONSTANT bigint := micros / 1000;

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/store"
@@ -78,4 +79,36 @@ func sendGroup(ctx context.Context, s *store.Store, n int) error {
 		return err
 	}
 	return errors.Join(s.Record(ctx, outcomes)...)
+}
+
+// BenchmarkTakeIn takes in what callers enqueued; one operation is one email.
+func BenchmarkTakeIn(b *testing.B) {
+	if os.Getenv("POSTRIDER_TEST_DATABASE_URL") == "" {
+		return
+	}
+	url := schema(b)
+	s, err := store.Open(b.Context(), store.Config{URL: url, Worker: message.Process{ID: uuid.New()}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	if err := s.Migrate(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	conn, err := pgx.Connect(b.Context(), url)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	if _, err := conn.Exec(b.Context(), `SELECT enqueue_email($1::jsonb) FROM generate_series(1, $2)`, letter, b.N); err != nil {
+		b.Fatal(err)
+	}
+	b.ResetTimer()
+	for taken := 0; taken < b.N; {
+		some, err := s.TakeIn(b.Context(), 128, reads)
+		if err != nil || len(some) == 0 {
+			b.Fatal(taken, err)
+		}
+		taken += len(some)
+	}
 }

@@ -595,3 +595,35 @@ func TestACommitIsHeard(t *testing.T) {
 		t.Error("a closed store has heard something")
 	}
 }
+
+// A caller's session may have planned the function's statements while the tables were
+// empty, and lives on while they grow.
+func TestASessionThatBeganWithEmptyTablesReadsNoneWhole(t *testing.T) {
+	c := newCaller(t)
+	if _, err := c.conn.Exec(t.Context(), `VACUUM ANALYZE tenants, idempotency, intake_keys`); err != nil { // so that they are known to be empty
+		t.Fatal(err)
+	}
+	for range 10 { // a plan becomes a generic one with the sixth execution
+		c.enqueue(c.conn, letter, uuid.NewString())
+	}
+	for _, query := range []string{
+		`INSERT INTO idempotency SELECT 1, 'key ' || i, '\x00', gen_random_uuid(), '{}', 4000000000000 FROM generate_series(1, 20000) i`,
+		`INSERT INTO intake_keys SELECT 1, 'key ' || i, '\x00', gen_random_uuid(), 4000000000000 FROM generate_series(1, 20000) i`,
+		`INSERT INTO tenants SELECT i, 'tenant ' || i, 0 FROM generate_series(2, 20000) i`,
+	} {
+		if _, err := c.connect(c.url).Exec(t.Context(), query); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tx, err := c.conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.Background()) }()
+	c.enqueue(tx, letter, uuid.NewString())
+	var read int64
+	row := tx.QueryRow(t.Context(), `SELECT sum(seq_tup_read) FROM pg_stat_xact_user_tables WHERE schemaname=current_schema()`)
+	if err := row.Scan(&read); err != nil || read > 100 {
+		t.Errorf("%d rows were read by scanning, %v", read, err)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/postrider/postrider/internal/conformance"
 	"github.com/postrider/postrider/internal/message"
@@ -66,6 +67,8 @@ func seed(t *testing.T, db *sql.DB) {
 			CASE WHEN i % 2 = 0 THEN 1000000000000 END, 1000000000000 FROM ids`,
 		`INSERT INTO outbox SELECT id, 0, 1, 1, 'email', 'low', 4000000000000 FROM ids WHERE i % 2 = 1`,
 		`INSERT INTO attempts SELECT id, 0, 1, 1, 1, NULL, 'mx', 'retry', 451, '', '' FROM ids`,
+		`INSERT INTO intake_keys SELECT 1, 'key ' || i, '\x00', id, 4000000000000 FROM ids`,
+		`INSERT INTO intake SELECT ('01810000' || substr(id::text, 9))::uuid, 1, NULL, '{"subject": "s"}', 16, 1 FROM ids`,
 		`INSERT INTO idempotency SELECT 1, 'key ' || i, '\x00', id, '{}', 4000000000000 FROM ids`,
 	} {
 		execute(t, db, query)
@@ -100,7 +103,9 @@ func scanned(t *testing.T, db *sql.DB) int64 {
 func everyStep(t *testing.T, url string, lists bool) {
 	t.Helper()
 	ctx := t.Context()
-	s, err := store.Open(ctx, store.Config{URL: url + "&application_name=plans+" + url[strings.Index(url, "test_"):][:len("test_")+8], Worker: message.Process{ID: uuid.New()}})
+	named := url + "&application_name=plans+" + url[strings.Index(url, "test_"):][:len("test_")+8]
+	enqueueSome(t, named)
+	s, err := store.Open(ctx, store.Config{URL: named, Worker: message.Process{ID: uuid.New()}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,6 +119,9 @@ func everyStep(t *testing.T, url string, lists bool) {
 			},
 			func() (int, error) { return s.SweepExpired(ctx, 100) },
 			func() (int, error) { lanes, err := s.Due(ctx); return len(lanes), err },
+			func() (int, error) { taken, err := s.TakeIn(ctx, 20, reads); return len(taken), err },
+			func() (int, error) { return 0, s.ForgetEnqueueKeys(ctx) },
+			func() (int, error) { w, err := s.Waiting(ctx); return int(w.Rows), err },
 			func() (int, error) { return s.Cancel(ctx, 1, id) },
 			func() (int, error) { return s.Retry(ctx, 1, id) },
 			func() (int, error) { return s.Reschedule(ctx, 1, id, time.Now()) },
@@ -134,6 +142,21 @@ func everyStep(t *testing.T, url string, lists bool) {
 			if _, err := s.Emails(ctx, search); err != nil {
 				t.Fatal(err)
 			}
+		}
+	}
+}
+
+// enqueueSome is a caller whose session has none of the store's settings.
+func enqueueSome(t *testing.T, url string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(t.Context()) }()
+	for range 10 {
+		if _, err := conn.Exec(t.Context(), `SELECT enqueue_email($1::jsonb, $2)`, letter, uuid.NewString()); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
