@@ -29,9 +29,9 @@ func advise(err error) error {
 		return fmt.Errorf("%w\nset POSTRIDER_URL to the address of the server, or start one: postrider dev", err)
 	case errors.As(err, &refused) && refused.Code == "unexpected_answer":
 		return fmt.Errorf("%w\nset POSTRIDER_URL to the address of the API: something else answers there", err)
-	case errors.As(err, &refused) && refused.Code == message.CodeRestrictedAPIKey:
+	case errors.As(err, &refused) && message.Code(refused.Code) == message.CodeRestrictedAPIKey:
 		return fmt.Errorf("%w\nset POSTRIDER_API_KEY to a key that may: keys are made with an admin key, such as those of the server's POSTRIDER_API_KEYS", err)
-	case errors.As(err, &refused) && refused.Code == message.CodeDomainNotAllowed:
+	case errors.As(err, &refused) && message.Code(refused.Code) == message.CodeDomainNotAllowed:
 		return err
 	case errors.As(err, &refused) && (refused.Status == http.StatusUnauthorized || refused.Status == http.StatusForbidden):
 		return fmt.Errorf("%w\nset POSTRIDER_API_KEY to a key of this server, such as one of its POSTRIDER_API_KEYS", err)
