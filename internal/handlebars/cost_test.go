@@ -1,0 +1,113 @@
+package handlebars_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/postrider/postrider/internal/handlebars"
+)
+
+// much is a list of n elements.
+func much(n int) map[string]any {
+	list := make([]any, n)
+	for i := range list {
+		list[i] = "x"
+	}
+	return map[string]any{"a": list, "long": strings.Repeat("y", 200_000), "odd": strings.Repeat("javascript", 20_000) + ":"}
+}
+
+// fan is partials of which each includes the next n times.
+func fan(n int, before, after, last string) map[string]handlebars.Part {
+	partials := map[string]handlebars.Part{}
+	for i := range 7 {
+		partials[fmt.Sprint("p", i)] = handlebars.Part{HTML: before + strings.Repeat(fmt.Sprintf("{{> p%d}}", i+1), n) + after}
+	}
+	partials["p7"] = handlebars.Part{HTML: last}
+	return partials
+}
+
+// Row 54 of the bad input: what would run long, or write much, is broken off.
+func TestWhatCostsTooMuchIsBrokenOff(t *testing.T) {
+	loops := strings.Repeat("{{#each @root.a}}", 4)
+	ends := strings.Repeat("{{/each}}", 4)
+	for name, html := range map[string]string{
+		"loops that write":          loops + "x" + ends,
+		"loops that write nothing":  loops + ends,
+		"loops with conditions":     loops + "{{#if @root.none}}x{{/if}}" + ends,
+		"loops that show":           loops + "{{this}}" + ends,
+		"long values":               "{{#each a}}{{@root.long}}{{/each}}",
+		"long values, filtered":     "{{#each a}}<a href='{{@root.odd}}'></a>{{/each}}",
+		"long values in style":      "<style>{{#each a}}p{color:{{@root.long}}}{{/each}}</style>",
+		"includes that multiply":    loops + "{{> p0}}" + ends,
+		"conditional comments":      loops + "<!--[if mso]><![endif]-->" + ends,
+		"a long text many times":    "{{#each a}}" + strings.Repeat("x", 10_000) + "{{/each}}",
+		"long texts in each branch": "{{#each a}}{{#if @first}}" + strings.Repeat("x", 100_000) + "{{else}}" + strings.Repeat("y", 100_000) + "{{/if}}{{/each}}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			compiled, err := handlebars.Compile(handlebars.Source{Body: handlebars.Part{HTML: html}, Partials: fan(3, "", "", " ")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			_, err = compiled.Render(context.Background(), much(5_000))
+			var limit *handlebars.LimitError
+			if !errors.As(err, &limit) {
+				t.Errorf("error %v", err)
+			}
+			if took := time.Since(start); took > 10*time.Second { // wide, for a busy machine
+				t.Errorf("took %v", took)
+			}
+		})
+	}
+}
+
+func TestWhatAMailNeedsIsNotBrokenOff(t *testing.T) {
+	compiled, err := handlebars.Compile(handlebars.Source{Body: handlebars.Part{
+		HTML: "<table>{{#each a}}<tr class='{{#if @first}}one{{/if}}'><td>{{@index}}</td><td>{{this}}</td></tr>{{/each}}</table>",
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := compiled.Render(t.Context(), much(10_000)); err != nil {
+		t.Error(err)
+	}
+}
+
+// Sources that cost much to compile: html/template goes through a loop twice.
+func TestCompilingIsBounded(t *testing.T) {
+	loops, ends := strings.Repeat("{{#each a}}", 4), strings.Repeat("{{/each}}", 4)
+	big := strings.Repeat("<a title='{{b}}'>{{c}}</a>", 3_000)
+	everywhere := "{{> p0}}<i title='{{> p0}}' style='{{> p0}}' class={{> p0}}></i><style>{{> p0}}</style>"
+	once, twice := "{{#each a}}", "{{/each}}"
+	for name, s := range map[string]handlebars.Source{
+		"loops around much":  {Body: handlebars.Part{HTML: loops + big + ends}},
+		"includes in loops":  {Body: handlebars.Part{HTML: everywhere}, Partials: fan(1, once, twice, "{{b}}")},
+		"many includes":      {Body: handlebars.Part{HTML: everywhere}, Partials: fan(4, "", "", "{{b}}")},
+		"too many includes":  {Body: handlebars.Part{HTML: everywhere}, Partials: fan(10, "", "", "{{b}}")},
+		"includes that fail": {Body: handlebars.Part{HTML: everywhere}, Partials: fan(4, "<i title='", "'>", "'<")},
+		"loops that fail":    {Body: handlebars.Part{HTML: everywhere}, Partials: fan(1, once+"<i title='", "'></i>"+twice, "'></i>")},
+		"branches in loops":  {Body: handlebars.Part{HTML: loops + strings.Repeat("{{#if a}}", 28) + "x" + strings.Repeat("{{/if}}", 28) + ends}},
+		"tags without ends":  {Body: handlebars.Part{HTML: strings.Repeat("<a ", 170_000)}},
+		"braces without end": {Body: handlebars.Part{HTML: strings.Repeat("{", 500_000)}},
+		"comments not ended": {Body: handlebars.Part{HTML: strings.Repeat("<!--[if ", 60_000)}},
+		"escaped braces":     {Body: handlebars.Part{HTML: strings.Repeat(`\{{`, 24_000)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			start := time.Now()
+			_, err := handlebars.Compile(s)
+			var refused *handlebars.Error
+			if err != nil && !errors.As(err, &refused) {
+				t.Error(err)
+			}
+			took := time.Since(start)
+			t.Logf("took %v: %v", took, err)
+			if took > 20*time.Second { // wide, for a busy machine
+				t.Errorf("took %v", took)
+			}
+		})
+	}
+}

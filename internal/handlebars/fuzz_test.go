@@ -1,0 +1,140 @@
+package handlebars_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/html"
+
+	"github.com/postrider/postrider/internal/handlebars"
+)
+
+// refusals are the errors that a stranger's template may be answered with.
+func known(err error) bool {
+	return errors.As(err, new(*handlebars.Error)) || errors.As(err, new(*handlebars.ValueError)) || errors.As(err, new(*handlebars.LimitError))
+}
+
+func add(f *testing.F, bodies ...string) {
+	for _, body := range bodies {
+		f.Add(body)
+	}
+}
+
+// seeds are templates of every construction, and some that are none.
+func seeds() []string {
+	return []string{
+		"", "plain", "{{a}}", "{{{a}}}", "{{a.b.0}}", "{{#if a}}x{{else if b}}y{{else}}z{{/if}}", "{{#unless a}}x{{/unless}}",
+		"{{#each l}}{{this}}{{@index}}{{#if @last}}.{{/if}}{{../a}}{{else}}none{{/each}}", "{{> p}}", "{{! c }}{{!-- }} --}}", `\{{a}}`,
+		"<a href='{{a}}?x={{b}}' title={{a}} style='color:{{a}}' onclick='f({{a}})'>{{a}}</a>", "<script>var x = {{a}}</script><style>p{x:{{a}}}</style>",
+		"<!--[if mso]><td width='{{a}}'><![endif]--><!--[if !mso]><!--><b>{{a}}</b><!--<![endif]-->", "<!-- {{a}} -->", "<title>{{a}}</title><textarea>{{a}}</textarea>",
+		"{{#if a}}\n  {{#each l}}\r\n{{this}}\n{{/each}}\n{{/if}}", "<p {{#if a}}class='{{b}}'{{/if}}>", "{{{{a}}}}", "{{#if a}}{{/each}}", "<img srcset='{{a}} 2x, {{b}}'>",
+		"<svg><a xlink:href='{{a}}'/></svg><math><mtext>{{a}}", "<table><b>{{a}}<tr><td>{{a}}", "<xmp>{{a}}</xmp><iframe>{{a}}</iframe><noscript>{{a}}</noscript><plaintext>{{a}}",
+	}
+}
+
+// FuzzParse: every text is compiled, or refused with its place, and what is
+// compiled ends.
+func FuzzCompile(f *testing.F) {
+	add(f, seeds()...)
+	f.Fuzz(func(t *testing.T, text string) {
+		if len(text) > 4_000 {
+			return // what is long is bounded elsewhere
+		}
+		part := handlebars.Part{HTML: text, Text: text}
+		compiled, err := handlebars.Compile(handlebars.Source{
+			Subject: text, Body: part, Layout: &handlebars.Part{HTML: "<html>{{> content}}</html>", Text: "{{> content}}"},
+			Partials: map[string]handlebars.Part{"p": {HTML: "<i>{{a}}</i>", Text: "{{a}}"}, "self": part},
+		})
+		if err != nil {
+			var refused *handlebars.Error
+			if !errors.As(err, &refused) {
+				t.Fatal(err)
+			}
+			if refused.Line < 0 || refused.Line > strings.Count(text, "\n")+1 {
+				t.Errorf("line %d", refused.Line)
+			}
+			return
+		}
+		for _, v := range []map[string]any{{}, filled("x")} {
+			if out, err := compiled.Render(context.Background(), v); err != nil && !known(err) {
+				t.Error(err)
+			} else if len(out.HTML)+len(out.Text)+len(out.Subject) > handlebars.MaxOutput {
+				t.Error("too long")
+			}
+		}
+	})
+}
+
+// filled gives every name that the seeds use the same value.
+func filled(s string) map[string]any {
+	return map[string]any{"a": s, "b": s, "c": s, "l": []any{s, s}, "o": map[string]any{"a": s, "b": s}}
+}
+
+// FuzzValues: no value changes the elements and the names of attributes that a
+// template has.
+func FuzzValues(f *testing.F) {
+	for _, s := range seeds() {
+		f.Add(s, `"><script>alert(1)</script>`)
+		f.Add(s, `'-->]]><![endif]--></style></title></textarea></script><img src=x onerror=alert(1)>`)
+	}
+	f.Add("<p title={{a}}>", " onclick=x a")
+	f.Add("<p title='{{a}}'>", "' onclick='x")
+	f.Add("<a href={{a}}>", "javascript:alert(1)")
+	f.Fuzz(func(t *testing.T, text, value string) {
+		if len(text) > 4_000 || value == "" {
+			return // an empty value is another condition
+		}
+		compiled, err := handlebars.Compile(handlebars.Source{Body: handlebars.Part{HTML: text, Text: text}})
+		if err != nil {
+			return
+		}
+		harmless, err := compiled.Render(context.Background(), filled("x"))
+		if err != nil {
+			return
+		}
+		hostile, err := compiled.Render(context.Background(), filled(value))
+		if err != nil {
+			return
+		}
+		want, got := structure(t, harmless.HTML), structure(t, hostile.HTML)
+		if want != got {
+			t.Errorf("%q with %q\n%q has %s\n%q has %s", text, value, harmless.HTML, want, hostile.HTML, got)
+		}
+		if n := strings.Count(harmless.Text, "x"); n == strings.Count(text, "{{a}}") && n > 0 && !strings.Contains(hostile.Text, value) {
+			t.Errorf("%q with %q became the text %q", text, value, hostile.Text)
+		}
+	})
+}
+
+// structure is the tree of elements and attributes that a program sees.
+func structure(t *testing.T, text string) string {
+	t.Helper()
+	root, err := html.Parse(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	var walk func(*html.Node)
+	walk = func(n *html.Node) {
+		if n.Type == html.ElementNode {
+			b.WriteString("<" + n.Namespace + ":" + n.Data)
+			for _, a := range n.Attr {
+				b.WriteString(" " + a.Namespace + ":" + a.Key)
+			}
+			b.WriteString(">")
+		}
+		if n.Type == html.CommentNode {
+			b.WriteString("<!>")
+		}
+		for c := n.FirstChild; c != nil; c = c.NextSibling {
+			walk(c)
+		}
+		if n.Type == html.ElementNode {
+			b.WriteString("</>")
+		}
+	}
+	walk(root)
+	return b.String()
+}
