@@ -66,7 +66,7 @@ func (b *storeBench) check(err error) {
 }
 
 // equal compares what was got with what is right.
-func equal[T any](b *storeBench, what string, got, want T) {
+func equal[T any](b testing.TB, what string, got, want T) {
 	b.Helper()
 	if !reflect.DeepEqual(got, want) {
 		b.Fatalf("%s: got %v, want %v", what, got, want)

@@ -21,6 +21,9 @@ type Draft struct {
 	ExpiresAt   string // RFC 3339 with a zone; "": never
 	Lane        string // "": normal
 	OnUnknown   string // "": resend
+	// Template, if not nil, is to be rendered into the fields above: what they
+	// say of sender, answers and subject goes before what the template says.
+	Template *TemplateUse
 }
 
 // DraftAttachment is a file as the caller gave it, decoded.

@@ -24,6 +24,8 @@ var (
 	// ErrNotConfirmed: the broker refused, or never confirmed; the outbox keeps
 	// the row.
 	ErrNotConfirmed = errors.New("not confirmed")
+	// ErrChanged: somebody else changed it since it was read. Nothing was done.
+	ErrChanged = errors.New("changed meanwhile")
 )
 
 // Code is the stable name of what is wrong with a request.
@@ -64,6 +66,12 @@ const (
 	CodeConcurrentIdempotent Code = "concurrent_idempotent_requests"
 	CodeNotCancelable        Code = "not_cancelable"
 	CodeNotRetryable         Code = "not_retryable"
+	CodeTemplateNotFound     Code = "template_not_found"
+	CodeMissingVariable      Code = "missing_variable"
+	CodeInvalidVariable      Code = "invalid_variable"
+	CodeInvalidTemplate      Code = "invalid_template"
+	CodeRenderLimit          Code = "render_limit"
+	CodeAliasTaken           Code = "alias_taken"
 )
 
 // The codes of a request that its key does not allow.

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -32,6 +33,21 @@ func (f *Faults) At(pointer string) bool {
 		}
 	}
 	return false
+}
+
+// Join notes the faults of an *Error with CodeValidation where none is noted yet,
+// and returns any other error.
+func (f *Faults) Join(err error) error {
+	var refused *Error
+	if !errors.As(err, &refused) || refused.Code != CodeValidation {
+		return err
+	}
+	for _, fault := range refused.Fields {
+		if !f.At(fault.Pointer) {
+			f.Add(fault.Pointer, fault.Code, fault.Detail)
+		}
+	}
+	return nil
 }
 
 // Err returns an *Error of CodeValidation with everything noted, or nil where

@@ -38,6 +38,7 @@ type Head struct {
 	Headers  []Header          `json:"headers,omitempty"`
 	Tags     []Tag             `json:"tags,omitempty"`
 	Metadata map[string]string `json:"metadata,omitempty"`
+	Template *TemplateRef      `json:"template,omitempty"` // what it was made from; nil: it was written out
 }
 
 // Content is the body in its two forms; at least one of them is not blank.

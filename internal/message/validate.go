@@ -29,7 +29,19 @@ func NewID() uuid.UUID {
 // ID, TenantID, Trace and CreatedAt are left for others to set. The message
 // shares the draft's memory: attachments are not copied.
 func (l Limits) Validate(d *Draft, now time.Time) (*Message, error) {
-	v := &validator{limits: l, now: now}
+	return l.validate(d, now, false)
+}
+
+// Precheck finds what is wrong with a draft that names a template, which may
+// give what the draft leaves out. What it does not refuse still has to pass
+// Validate once the template is rendered.
+func (l Limits) Precheck(d *Draft, now time.Time) error {
+	_, err := l.validate(d, now, d.Template != nil)
+	return err
+}
+
+func (l Limits) validate(d *Draft, now time.Time, templated bool) (*Message, error) {
+	v := &validator{limits: l, now: now, templated: templated}
 	m := &Message{Kind: ChannelEmail}
 	v.people(d, &m.Head)
 	m.Head.Subject = v.subject(d.Subject)
@@ -49,9 +61,10 @@ func (l Limits) Validate(d *Draft, now time.Time) (*Message, error) {
 
 // validator collects the faults of one draft.
 type validator struct {
-	limits Limits
-	now    time.Time
-	faults Faults
+	limits    Limits
+	now       time.Time
+	templated bool // sender, subject and body may come from a template
+	faults    Faults
 }
 
 func (v *validator) fault(pointer string, code Code, detail string) {
@@ -87,10 +100,23 @@ func (v *validator) subject(s string) string {
 func (v *validator) content(d *Draft) Content {
 	v.plain("/html", d.HTML)
 	v.plain("/text", d.Text)
+	if v.templated {
+		v.noContent(d)
+		return Content{}
+	}
 	if strings.TrimSpace(d.HTML) == "" && strings.TrimSpace(d.Text) == "" {
 		v.fault("/text", CodeEmptyBody, "give text, html or both, with something in it")
 	}
 	return Content{HTML: d.HTML, Text: d.Text}
+}
+
+// noContent refuses a body beside a template: one of them would be left out.
+func (v *validator) noContent(d *Draft) {
+	for _, body := range []struct{ pointer, text string }{{"/html", d.HTML}, {"/text", d.Text}} {
+		if body.text != "" {
+			v.fault(body.pointer, CodeInvalidField, "must be left out where a template is given")
+		}
+	}
 }
 
 func (v *validator) lane(s string) Lane {

@@ -8,10 +8,11 @@ import (
 
 // people reads everybody the message names.
 func (v *validator) people(d *Draft, head *Head) {
-	if d.From == "" {
-		v.fault("/from", CodeMissingField, "give the sender, such as Acme <noreply@example.com>")
-	} else {
+	switch {
+	case d.From != "":
 		head.From = v.address("/from", d.From)
+	case !v.templated:
+		v.fault("/from", CodeMissingField, "give the sender, such as Acme <noreply@example.com>")
 	}
 	if len(d.To) == 0 {
 		v.fault("/to", CodeMissingRecipient, "give at least one recipient in to")
