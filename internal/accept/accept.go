@@ -32,6 +32,8 @@ type Service struct {
 	now    func() time.Time
 	guard  Guard
 	group  *batch.Batcher[message.Submission, message.Acceptance]
+
+	templates Templates // nil: none are offered
 }
 
 // Option changes a service.
@@ -40,6 +42,9 @@ type Option func(*Service)
 // WithGuard has messages of restricted keys held to their limits. Without it
 // they are refused.
 func WithGuard(g Guard) Option { return func(s *Service) { s.guard = g } }
+
+// WithTemplates lets drafts name templates.
+func WithTemplates(t Templates) Option { return func(s *Service) { s.templates = t } }
 
 // New returns a service that commits to store and calls wake, which must not
 // block, with the lane of each message after its commit. Now is this host's
@@ -68,7 +73,7 @@ func (s *Service) Stop(ctx context.Context) error { return s.group.Stop(ctx) }
 // message.ErrUnavailable when nobody knows whether the message was committed:
 // repeated with the same key it is committed once.
 func (s *Service) Accept(ctx context.Context, by *message.Grant, draft *message.Draft, key string, hash [32]byte) (message.Acceptance, error) {
-	m, err := s.compose(by, draft)
+	m, err := s.compose(ctx, by, draft)
 	if err != nil {
 		return s.replay(ctx, by.TenantID, key, hash, err)
 	}
@@ -112,8 +117,8 @@ func notStored(a message.Acceptance, err error) bool {
 
 // Check makes of the draft what Accept would commit, at this host's time, and
 // stores nothing. Its error is Accept's, except that no daily quota is asked for.
-func (s *Service) Check(_ context.Context, by *message.Grant, draft *message.Draft) (*message.Message, error) {
-	m, err := s.compose(by, draft)
+func (s *Service) Check(ctx context.Context, by *message.Grant, draft *message.Draft) (*message.Message, error) {
+	m, err := s.compose(ctx, by, draft)
 	if err != nil {
 		return nil, err
 	}
@@ -128,9 +133,9 @@ func (s *Service) Check(_ context.Context, by *message.Grant, draft *message.Dra
 	return m, nil
 }
 
-// compose validates the draft: it is the way of all messages.
-func (s *Service) compose(by *message.Grant, draft *message.Draft) (*message.Message, error) {
-	m, err := s.limits.Validate(draft, s.now())
+// compose renders and validates the draft: it is the way of all messages.
+func (s *Service) compose(ctx context.Context, by *message.Grant, draft *message.Draft) (*message.Message, error) {
+	m, err := s.write(ctx, by.TenantID, draft)
 	if err != nil {
 		return nil, err
 	}

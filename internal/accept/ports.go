@@ -40,3 +40,10 @@ type Guard interface {
 	Admit(ctx context.Context, by *message.Grant, messages []*message.Message) []message.Admission
 	GiveBack(ctx context.Context, by *message.Grant, admissions []message.Admission)
 }
+
+// Templates renders the published version of the tenant's template that a draft
+// names. The error is a *message.Error with pointers into the draft, or wraps
+// message.ErrUnavailable. Safe for concurrent use.
+type Templates interface {
+	Render(ctx context.Context, tenant int64, use *message.TemplateUse) (message.Rendered, error)
+}

@@ -28,6 +28,7 @@ import (
 	"github.com/postrider/postrider/internal/standin"
 	"github.com/postrider/postrider/internal/store"
 	"github.com/postrider/postrider/internal/sweep"
+	"github.com/postrider/postrider/internal/template"
 	"github.com/postrider/postrider/internal/worker"
 )
 
@@ -55,6 +56,8 @@ type assembly struct {
 
 	watch    *watch
 	observed *observations
+
+	templates *template.Service
 }
 
 // assemble makes every part of the plan. Nothing runs before Start; what was
@@ -235,8 +238,9 @@ func (a *assembly) takeIn(context.Context) error {
 		Interval: a.repair.SweepInterval, Wake: a.relay.Wake,
 	})
 	a.add(part{name: "sweep", start: noError(s.Start), stop: s.Stop})
+	a.templates = template.New(a.store, a.store)
 	a.accept = accept.New(a.metrics.AcceptStore(observedAccept{a.store, a.observed}), message.DefaultLimits(), a.relay.Wake, time.Now,
-		accept.WithGuard(a.metrics.Keys(a.keys)))
+		accept.WithGuard(a.metrics.Keys(a.keys)), accept.WithTemplates(a.templates))
 	a.add(part{name: "accept", start: noError(a.accept.Start), stop: a.accept.Stop})
 	a.metrics.WatchOutbox(a.store)
 	a.lookAtServing()
@@ -258,6 +262,7 @@ func (a *assembly) serveAPI(context.Context) error {
 				Accept: a.accept, Check: a.accept, Emails: wakeful{a.store, a.relay}, Contents: a.store,
 				Schedule: wakeful{a.store, a.relay}, Health: a.watch,
 				Keys: a.metrics.Keys(a.keys), Manager: keys.NewManager(a.store, time.Now), Tenants: a.store,
+				Templates: a.templates, Editor: a.templates,
 			})
 			if err != nil {
 				return err

@@ -35,6 +35,9 @@ type Ports struct {
 	Keys     Keys
 	Manager  KeyManager
 	Tenants  Tenants
+
+	Templates Templates
+	Editor    TemplateEditor
 }
 
 func (c Config) withDefaults() Config {
@@ -104,6 +107,15 @@ func (a *api) routes(version string, docs handler) *http.ServeMux {
 		"DELETE /v1/api-keys/{id}":    a.signed(toAdminister, a.deleteKey),
 		"POST /v1/tenants":            a.signed(toOperate, a.postTenant),
 		"GET /v1/tenants":             a.signed(toOperate, a.listTenants),
+
+		"POST /v1/templates":                a.signed(toChange, a.postTemplate),
+		"GET /v1/templates":                 a.signed(toRead, a.listTemplates),
+		"GET /v1/templates/{id}":            a.signed(toRead, a.getTemplate),
+		"PATCH /v1/templates/{id}":          a.signed(toChange, a.patchTemplate),
+		"DELETE /v1/templates/{id}":         a.signed(toChange, a.deleteTemplate),
+		"POST /v1/templates/{id}/publish":   a.signed(toChange, a.publishTemplate),
+		"POST /v1/templates/{id}/duplicate": a.signed(toChange, a.duplicateTemplate),
+		"POST /v1/templates/{id}/render":    a.signed(toRead, a.renderTemplate),
 	} {
 		mux.Handle(pattern, refusing(h))
 	}

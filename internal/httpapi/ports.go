@@ -48,6 +48,26 @@ type Rescheduler interface {
 	Reschedule(ctx context.Context, tenant int64, id uuid.UUID, at time.Time) (int, error)
 }
 
+// Templates reads, tries and removes a tenant's templates; name is an id or an
+// alias. Errors wrap message.ErrNotFound and message.ErrUnavailable; those of Try
+// are also a *message.Error with pointers into the trial. Safe for concurrent use.
+type Templates interface {
+	Template(ctx context.Context, tenant int64, name string) (message.Template, error)
+	Templates(ctx context.Context, filter message.TemplateFilter) (message.TemplatePage, error)
+	Try(ctx context.Context, tenant int64, name string, trial message.TemplateTrial) (message.Rendered, error)
+	Remove(ctx context.Context, tenant int64, name string) (uuid.UUID, error)
+}
+
+// TemplateEditor makes and changes templates, and returns the id of the one that
+// it made or changed. Errors are those of Templates, or a *message.Error with
+// pointers into the edit.
+type TemplateEditor interface {
+	Create(ctx context.Context, tenant int64, edit *message.TemplateEdit) (uuid.UUID, error)
+	Update(ctx context.Context, tenant int64, name string, edit *message.TemplateEdit) (uuid.UUID, error)
+	Publish(ctx context.Context, tenant int64, name string) (uuid.UUID, error)
+	Duplicate(ctx context.Context, tenant int64, name string) (uuid.UUID, error)
+}
+
 // Health knows the state of everything the program stands on. Check returns
 // when ctx ends at the latest. Its words are shown to anybody who can reach the
 // port, so they name no secret.

@@ -22,6 +22,7 @@ import (
 	"github.com/postrider/postrider/internal/keys"
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/store"
+	"github.com/postrider/postrider/internal/template"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -69,14 +70,16 @@ func newWorld(t testing.TB, settings ...setting) *world {
 		set(&p)
 	}
 	w.store = openStore(t)
+	templates := template.New(w.store, w.store)
 	ring := keys.New(keys.Config{Finder: w.store, Counter: w.store})
 	ring.Start(map[string]int64{keyA: tenantA, keyB: 2})
-	service := accept.New(w.store, p.limits, func(message.Lane) {}, time.Now, accept.WithGuard(ring))
+	service := accept.New(w.store, p.limits, func(message.Lane) {}, time.Now, accept.WithGuard(ring), accept.WithTemplates(templates))
 	service.Start()
 	p.api.Limits = p.limits
 	w.serve(p.api, p.ports(httpapi.Ports{
 		Accept: service, Check: service, Emails: w.store, Contents: w.store, Schedule: w.store, Health: w.checks,
 		Keys: ring, Manager: keys.NewManager(w.store, time.Now), Tenants: w.store,
+		Templates: templates, Editor: templates,
 	}), p.server)
 	t.Cleanup(func() {
 		w.client.CloseIdleConnections()

@@ -18,8 +18,7 @@ func ReadEmail(r io.Reader, limits message.Limits, now time.Time) (*message.Draf
 	if err == nil || draft == nil {
 		return draft, hash, err
 	}
-	_, invalid := limits.Validate(draft, now)
-	return nil, hash, merge(err, invalid)
+	return nil, hash, merge(err, limits.Precheck(draft, now))
 }
 
 // merge joins the faults of decoding and of validation. A field that could not

@@ -59,7 +59,9 @@ func (e *emailReader) extra(name string) (err error) {
 		d.Lane, err = e.given(message.CodeInvalidField)
 	case "on_unknown":
 		d.OnUnknown, err = e.given(message.CodeInvalidField)
-	case "template", "topic_id", "react":
+	case "template":
+		err = e.template()
+	case "topic_id", "react":
 		err = e.unsupported()
 	default:
 		err = e.unknown(name, emailFields())
@@ -70,7 +72,7 @@ func (e *emailReader) extra(name string) (err error) {
 func emailFields() []string {
 	return []string{
 		"from", "to", "cc", "bcc", "reply_to", "subject", "html", "text", "headers", "attachments", "tags",
-		"metadata", "scheduled_at", "expires_at", "lane", "on_unknown",
+		"metadata", "scheduled_at", "expires_at", "lane", "on_unknown", "template",
 	}
 }
 

@@ -30,6 +30,7 @@ func Hash(d *message.Draft) [32]byte {
 	h.field("expires_at", d.ExpiresAt)
 	h.field("lane", d.Lane)
 	h.field("on_unknown", d.OnUnknown)
+	h.template(d.Template)
 	h.pairs(d)
 	for i := range d.Attachments {
 		a := &d.Attachments[i]

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/json"
 	"reflect"
 	"strings"
 	"testing"
@@ -18,6 +19,8 @@ func TestEveryDraftFieldIsHashed(t *testing.T) {
 			v.SetString("x")
 		case map[string]string:
 			v.Set(reflect.ValueOf(map[string]string{"x": ""}))
+		case *message.TemplateUse:
+			v.Set(reflect.ValueOf(&message.TemplateUse{Template: "x"}))
 		default:
 			v.Set(reflect.MakeSlice(v.Type(), 1, 1))
 			if v.Type().Elem().Kind() == reflect.String {
@@ -39,6 +42,14 @@ func TestHashSeesEveryDifference(t *testing.T) {
 		{Tags: []message.Tag{{Name: "a", Value: "b"}}}, {Metadata: map[string]string{"a": "b"}},
 		{Tags: []message.Tag{{Name: "a", Value: "b"}, {Name: "c"}}}, {Tags: []message.Tag{{Name: "c"}, {Name: "a", Value: "b"}}},
 		{Attachments: []message.DraftAttachment{{Data: []byte("ab")}}}, {Attachments: []message.DraftAttachment{{Data: []byte("a")}, {Data: []byte("b")}}},
+		{Template: &message.TemplateUse{Template: "a"}}, {Template: &message.TemplateUse{Template: "a", Locale: "de"}},
+		{Template: &message.TemplateUse{Template: "a", Variables: map[string]any{"a": "1"}}},
+		{Template: &message.TemplateUse{Template: "a", Variables: map[string]any{"a": json.Number("1")}}},
+		{Template: &message.TemplateUse{Template: "a", Variables: map[string]any{"a": true}}},
+		{Template: &message.TemplateUse{Template: "a", Variables: map[string]any{"a": []any{"1"}}}},
+		{Template: &message.TemplateUse{Template: "a", Variables: map[string]any{"a": map[string]any{"1": "1"}}}},
+		{Template: &message.TemplateUse{Template: "a", Variables: map[string]any{"a": "1", "b": "2"}}},
+		{Template: &message.TemplateUse{Template: "a", Variables: map[string]any{"a": []any{"1", nil}}}},
 		{Attachments: []message.DraftAttachment{{Filename: "ab"}}}, {Attachments: []message.DraftAttachment{{}}},
 	}
 	seen := map[[32]byte]int{}

@@ -33,6 +33,8 @@ type Email struct {
 	Metadata      map[string]string `json:"metadata"`
 	Headers       Headers           `json:"headers"`
 	Attachments   []Attachment      `json:"attachments"`
+
+	Template *message.TemplateRef `json:"template"` // what it was made from; null: it was written out
 }
 
 // Item is a message in a list: without what is long or belongs to one
@@ -57,6 +59,8 @@ type Item struct {
 	PossiblySent  bool              `json:"possibly_sent"`
 	Tags          []message.Tag     `json:"tags"`
 	Metadata      map[string]string `json:"metadata"`
+
+	Template *message.TemplateRef `json:"template"`
 }
 
 // List is one page of messages, newest first.
@@ -122,6 +126,7 @@ func NewEmail(v *message.View) Email {
 		Lane: item.Lane, OnUnknown: m.OnUnknown, Status: item.Status, LastEvent: item.LastEvent, Counts: item.Counts,
 		NextAttemptAt: item.NextAttemptAt, PossiblySent: item.PossiblySent, Tags: item.Tags, Metadata: item.Metadata,
 		Headers: Headers(m.Head.Headers), Recipients: []Recipient{}, Attempts: []Attempt{}, Attachments: []Attachment{},
+		Template: item.Template,
 	}
 	for i := range v.Deliveries {
 		e.Recipients = append(e.Recipients, newRecipient(&v.Deliveries[i], v))
@@ -144,6 +149,7 @@ func NewItem(v *message.View) Item {
 		Bcc: addresses(m.Head.Bcc), ReplyTo: addresses(m.Head.ReplyTo), Subject: m.Head.Subject,
 		CreatedAt: Time{m.CreatedAt}, ScheduledAt: Time{m.ScheduledAt}, ExpiresAt: Time{m.ExpiresAt}, Lane: m.Lane,
 		Status: status, LastEvent: lastEvent(status), Counts: counts, Tags: m.Head.Tags, Metadata: m.Head.Metadata,
+		Template: m.Head.Template,
 	}
 	if item.Tags == nil {
 		item.Tags = []message.Tag{}
