@@ -166,7 +166,7 @@ func checkRole(t *message.Template, faults *message.Faults) {
 	if b.HTML == "" && b.Text == "" {
 		faults.Add("/html", message.CodeMissingField, "give html, text or both")
 	}
-	if t.Kind == message.TemplateEmail {
+	if t.Kind != message.TemplateLayout && t.Kind != message.TemplatePartial {
 		return
 	}
 	for _, field := range []struct {

@@ -131,10 +131,13 @@ func explain(e *handlebars.Error, kind message.TemplateKind) string {
 
 // placeOf is the field that a text of the given locale comes from.
 func placeOf(b *message.TemplateBody, locale, part string) string {
-	found := fallback(locale, func(l string) bool { _, ok := b.Locales[l]; return ok })
-	there := b.Locales[found]
-	given := map[string]string{"subject": there.Subject, "html": there.HTML, "text": there.Text}
-	if found == "" || given[part] == "" {
+	found := near(b, locale, func(t message.TemplateText) bool {
+		if part == "subject" {
+			return t.Subject != ""
+		}
+		return t.HTML+t.Text != ""
+	})
+	if found == "" {
 		return "/" + part
 	}
 	return message.Pointer("locales", found, part)

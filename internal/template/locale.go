@@ -72,22 +72,24 @@ func effective(b *message.TemplateBody, asked string) string {
 	})
 }
 
-// wording is what a body says in a locale. A subject that is missing there is
-// the template's own; HTML and text come from one place, so that the two forms
-// of a mail are in one language.
+// wording is what a body says in a locale: the subject of the nearest locale that
+// has one, and HTML and text of the nearest that has either. The two come from one
+// place, so that both forms of a mail are in one language.
 func wording(b *message.TemplateBody, locale string) message.TemplateText {
-	own := b.TemplateText
-	there, ok := b.Locales[fallback(locale, func(l string) bool { _, ok := b.Locales[l]; return ok })]
-	if !ok {
-		return own
+	w := b.Locales[near(b, locale, func(t message.TemplateText) bool { return t.HTML+t.Text != "" })]
+	if w.HTML+w.Text == "" {
+		w.HTML, w.Text = b.HTML, b.Text
 	}
-	if there.Subject == "" {
-		there.Subject = own.Subject
+	w.Subject = b.Locales[near(b, locale, func(t message.TemplateText) bool { return t.Subject != "" })].Subject
+	if w.Subject == "" {
+		w.Subject = b.Subject
 	}
-	if there.HTML == "" && there.Text == "" {
-		there.HTML, there.Text = own.HTML, own.Text
-	}
-	return there
+	return w
+}
+
+// near is the nearest locale of which the body has what is asked for; "": none.
+func near(b *message.TemplateBody, locale string, has func(message.TemplateText) bool) string {
+	return fallback(locale, func(l string) bool { return has(b.Locales[l]) })
 }
 
 // source is what the mail is made from in a locale.

@@ -34,7 +34,7 @@ type Email struct {
 	Headers       Headers           `json:"headers"`
 	Attachments   []Attachment      `json:"attachments"`
 
-	Template *message.TemplateRef `json:"template"` // what it was made from; null: it was written out
+	Template *message.TemplateRef `json:"template,omitempty"` // what it was made from; absent: it was written out
 }
 
 // Item is a message in a list: without what is long or belongs to one
@@ -60,7 +60,7 @@ type Item struct {
 	Tags          []message.Tag     `json:"tags"`
 	Metadata      map[string]string `json:"metadata"`
 
-	Template *message.TemplateRef `json:"template"`
+	Template *message.TemplateRef `json:"template,omitempty"`
 }
 
 // List is one page of messages, newest first.
