@@ -102,7 +102,7 @@ func asOneScript(s *stack, page, id string) block {
 // its end.
 func TestTheExamplesOfThePagesWork(t *testing.T) {
 	inBothModes(t, setting{}, func(s *stack) {
-		for _, page := range []string{"../README.md", "../docs/http-api.md"} {
+		for _, page := range []string{"../README.md", "../docs/http-api.md", "../docs/templates.md"} {
 			later := s.post(mail("later@example.com").with("scheduled_at", time.Now().Add(time.Hour).Format(time.RFC3339)))
 			script := asOneScript(s, page, later)
 			if n := strings.Count(script.text, "curl "); n < 2 {

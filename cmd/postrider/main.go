@@ -42,6 +42,7 @@ type commands struct {
 	Retry       retryCmd       `cmd:"" help:"Try failed, unknown or canceled recipients of a message again."`
 	Keys        keysCmd        `cmd:"" help:"Make, list and revoke API keys."`
 	Tenants     tenantsCmd     `cmd:"" help:"Make and list tenants."`
+	Templates   templatesCmd   `cmd:"" help:"List, show, push, publish and try templates."`
 	Config      configCmd      `cmd:"" help:"Show the settings a program would run with."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a server whether it is ready, for container health checks."`
 	Version     versionCmd     `cmd:"" help:"Show the version."`

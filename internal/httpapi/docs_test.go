@@ -27,6 +27,8 @@ func TestEveryCodeIsExplained(t *testing.T) {
 		message.CodeMissingRecipient, message.CodeTooManyRecipients, message.CodeInvalidAddress, message.CodeInvalidHeader,
 		message.CodeReservedHeader, message.CodeHeaderTooLarge, message.CodeEmptyBody, message.CodeInvalidAttachment,
 		message.CodeMessageTooLarge, message.CodeInvalidScheduledAt, message.CodeInvalidExpiresAt, message.CodeTooLarge,
+		message.CodeTemplateNotFound, message.CodeMissingVariable, message.CodeInvalidVariable, message.CodeInvalidTemplate,
+		message.CodeRenderLimit, message.CodeAliasTaken,
 	} {
 		if kindOf(code).status != 422 {
 			t.Errorf("%s is answered with %d", code, kindOf(code).status)

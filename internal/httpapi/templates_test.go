@@ -364,6 +364,19 @@ func TestATrialStoresNothing(t *testing.T) {
 	}
 }
 
+func TestTextIsMadeOfHTMLWhereThatIsAskedFor(t *testing.T) {
+	w := newWorld(t)
+	w.published(map[string]any{"alias": "mail", "html": "<p>Dear {{a}}</p><p>Bye</p>", "generate_text": true})
+	if m := w.mail(w.with("mail", map[string]any{"a": "<A> & \"B\""})); m.text("text") != "Dear <A> & \"B\"\n\nBye" {
+		t.Errorf("%s", m.body)
+	}
+	w.do("PATCH", "/v1/templates/mail", `{"text":"own"}`).want(t, 200, "")
+	w.do("POST", "/v1/templates/mail/publish", "").want(t, 200, "")
+	if m := w.mail(w.with("mail", map[string]any{"a": "x"})); m.text("text") != "own" {
+		t.Errorf("%s", m.body)
+	}
+}
+
 func TestAnothersTemplateIsNotFound(t *testing.T) {
 	w := newWorld(t)
 	id := w.published(map[string]any{"alias": "mine", "html": "x"})

@@ -35,7 +35,6 @@ func apply(t *message.Template, e *message.TemplateEdit, faults *message.Faults)
 	set(&b.ReplyTo, e.ReplyTo)
 	set(&b.Variables, e.Variables)
 	set(&b.GenerateText, e.GenerateText)
-	set(&b.InlineCSS, e.InlineCSS)
 	if e.Locales != nil {
 		b.Locales = locales(*e.Locales, faults)
 	}
@@ -174,7 +173,7 @@ func checkRole(t *message.Template, faults *message.Faults) {
 		given   bool
 	}{
 		{"/from", b.From != ""}, {"/reply_to", len(b.ReplyTo) > 0}, {"/subject", b.Subject != ""}, {"/layout", b.Layout != ""},
-		{"/generate_text", b.GenerateText}, {"/inline_css", b.InlineCSS},
+		{"/generate_text", b.GenerateText},
 	} {
 		if field.given {
 			faults.Add(field.pointer, message.CodeInvalidField, fmt.Sprintf("has no meaning in a %s", t.Kind))

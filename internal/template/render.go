@@ -79,6 +79,7 @@ func asked(locale, pointer string, faults *message.Faults) string {
 type ready struct {
 	message.Rendered // without its texts
 	variables        []message.Variable
+	generateText     bool
 	compiled         *handlebars.Template
 	size             int // bytes that it was made from
 }
@@ -98,7 +99,7 @@ func prepare(ref message.TemplateRef, body *message.TemplateBody, locale string)
 	}
 	return &ready{
 		Rendered:  message.Rendered{Ref: ref, Locale: locale, From: body.From, ReplyTo: body.ReplyTo},
-		variables: variables, compiled: compiled, size: len(fallbacks) + sizeOf(&src),
+		variables: variables, generateText: body.GenerateText, compiled: compiled, size: len(fallbacks) + sizeOf(&src),
 	}, nil
 }
 
@@ -158,6 +159,9 @@ func (s *Service) fill(ctx context.Context, r *ready, variables map[string]any, 
 	rendered := r.Rendered
 	rendered.ReplyTo = slices.Clone(rendered.ReplyTo)
 	rendered.TemplateText = message.TemplateText{Subject: out.Subject, HTML: out.HTML, Text: out.Text}
+	if r.generateText && out.Text == "" {
+		rendered.Text = plainText(out.HTML)
+	}
 	return rendered, nil
 }
 

@@ -1,0 +1,114 @@
+package accept_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/postrider/postrider/internal/accept"
+	"github.com/postrider/postrider/internal/message"
+)
+
+// templateFunc renders every template by one function.
+type templateFunc func(*message.TemplateUse) (message.Rendered, error)
+
+func (f templateFunc) Render(_ context.Context, _ int64, use *message.TemplateUse) (message.Rendered, error) {
+	return f(use)
+}
+
+// acceptOne accepts a draft with the given templates, and returns the message.
+func acceptOne(t *testing.T, d *message.Draft, options ...accept.Option) (*message.Message, error) {
+	t.Helper()
+	var got *message.Message
+	store := storeFunc(func(ctx context.Context, subs []message.Submission) []message.Acceptance {
+		got = subs[0].Message
+		return commitAll(ctx, subs)
+	})
+	s := accept.New(store, message.DefaultLimits(), (&wakes{}).wake, time.Now, options...)
+	s.Start()
+	_, err := s.Accept(t.Context(), 1, d, "", [32]byte{})
+	if err := s.Stop(context.Background()); err != nil {
+		t.Error(err)
+	}
+	return got, err
+}
+
+func templated() *message.Draft {
+	return &message.Draft{To: []string{"b@example.com"}, Template: &message.TemplateUse{Template: "order"}}
+}
+
+func TestATemplateGivesWhatTheDraftLeavesOut(t *testing.T) {
+	ref := message.TemplateRef{ID: uuid.Max, Version: 7}
+	templates := accept.WithTemplates(templateFunc(func(*message.TemplateUse) (message.Rendered, error) {
+		return message.Rendered{
+			Ref: ref, From: "t@example.com", ReplyTo: []string{"r@example.com"},
+			TemplateText: message.TemplateText{Subject: "theirs", HTML: "<p>", Text: "text"},
+		}, nil
+	}))
+	m, err := acceptOne(t, templated(), templates)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h := m.Head; h.From.Email != "t@example.com" || h.Subject != "theirs" || h.ReplyTo[0].Email != "r@example.com" || *h.Template != ref ||
+		m.Content != (message.Content{HTML: "<p>", Text: "text"}) {
+		t.Errorf("%+v", m)
+	}
+	own := templated()
+	own.From, own.Subject, own.ReplyTo = "o@example.com", "own", []string{"a@example.com", "b@example.com"}
+	m, err = acceptOne(t, own, templates)
+	if err != nil || m.Head.From.Email != "o@example.com" || m.Head.Subject != "own" || len(m.Head.ReplyTo) != 2 {
+		t.Errorf("%+v %v", m, err)
+	}
+	if own.Template == nil || own.HTML != "" {
+		t.Error("the caller's draft was changed")
+	}
+}
+
+func TestWhatIsWrongWithDraftAndTemplateIsSaidTogether(t *testing.T) {
+	refuse := accept.WithTemplates(templateFunc(func(*message.TemplateUse) (message.Rendered, error) {
+		var faults message.Faults
+		faults.Add("/template/variables/a", message.CodeMissingVariable, "is not given")
+		return message.Rendered{}, faults.Err()
+	}))
+	d := templated()
+	d.Lane, d.HTML = "fast", "<p>"
+	_, err := acceptOne(t, d, refuse)
+	var refused *message.Error
+	if !errors.As(err, &refused) {
+		t.Fatal(err)
+	}
+	var at []string
+	for _, f := range refused.Fields {
+		at = append(at, f.Pointer)
+	}
+	if want := []string{"/html", "/lane", "/template/variables/a"}; !slices.Equal(at, want) {
+		t.Errorf("faults at %v, want %v", at, want)
+	}
+}
+
+func TestATemplateThatSaysNothingIsAnEmptyMail(t *testing.T) {
+	_, err := acceptOne(t, templated(), accept.WithTemplates(templateFunc(func(*message.TemplateUse) (message.Rendered, error) {
+		return message.Rendered{From: "t@example.com", TemplateText: message.TemplateText{HTML: " \n"}}, nil
+	})))
+	var refused *message.Error
+	if !errors.As(err, &refused) || refused.Fields[0].Code != message.CodeEmptyBody {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestTemplatesOutOfReachAreUnavailable(t *testing.T) {
+	away := accept.WithTemplates(templateFunc(func(*message.TemplateUse) (message.Rendered, error) {
+		return message.Rendered{}, message.ErrUnavailable
+	}))
+	if _, err := acceptOne(t, templated(), away); !errors.Is(err, message.ErrUnavailable) {
+		t.Errorf("error %v", err)
+	}
+	var refused *message.Error
+	if _, err := acceptOne(t, templated()); !errors.As(err, &refused) || refused.Fields[0].Code != message.CodeUnsupportedField {
+		t.Errorf("where there are none: %v", err)
+	}
+}
