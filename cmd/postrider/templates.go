@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/postrider/postrider/internal/client"
@@ -107,7 +109,7 @@ func printTemplate(w io.Writer, m *wire.Template) error {
 	for _, v := range m.Variables {
 		line("variable", v.Key+" ("+string(v.Type)+")")
 	}
-	for locale := range m.Locales {
+	for _, locale := range slices.Sorted(maps.Keys(m.Locales)) {
 		line("locale", locale)
 	}
 	if err := table.Flush(); err != nil {

@@ -41,7 +41,13 @@ func templateServer(t *testing.T) (edits *[]*message.TemplateEdit, calls *[]stri
 	mux.HandleFunc("GET /v1/templates", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, wire.NewTemplateList(&message.TemplatePage{Templates: []message.Template{*shown}, HasMore: true}))
 	})
-	mux.HandleFunc("GET /v1/templates/order", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, wire.NewTemplate(shown)) })
+	mux.HandleFunc("GET /v1/templates/{id}", func(w http.ResponseWriter, r *http.Request) {
+		if r.PathValue("id") != "order" {
+			refusal(w, http.StatusNotFound, "not_found")
+			return
+		}
+		answer(w, http.StatusOK, wire.NewTemplate(shown))
+	})
 	mux.HandleFunc("POST /v1/templates", edit)
 	mux.HandleFunc("PATCH /v1/templates/{id}", func(w http.ResponseWriter, r *http.Request) {
 		if r.PathValue("id") != "order" {

@@ -109,7 +109,7 @@ func caseTemplateSaved(b *templateBench) {
 			{Key: "a", Type: message.VariableString, Fallback: "x"}, {Key: "n", Type: message.VariableNumber, Fallback: json.Number("1.50")},
 			{Key: "l", Type: message.VariableList, Fallback: []any{"x", true, map[string]any{"a": json.Number("1")}}, Optional: true},
 		},
-		Layout: "frame", GenerateText: true,
+		Layout: "frame", GenerateText: true, InlineCSS: true,
 		Included: map[string]message.TemplateBody{"frame": {TemplateText: message.TemplateText{HTML: "{{> content}}"}}},
 	}
 	got := b.save(want)

@@ -377,6 +377,20 @@ func TestTextIsMadeOfHTMLWhereThatIsAskedFor(t *testing.T) {
 	}
 }
 
+func TestStyleIsPutInPlaceWhereThatIsAskedFor(t *testing.T) {
+	w := newWorld(t)
+	w.published(map[string]any{"alias": "mail", "inline_css": true, "html": "<style>.a{color:{{c}}}</style><p class=a>{{x}}</p>"})
+	m := w.mail(w.with("mail", map[string]any{"c": "red", "x": "</p><style>p{}"}))
+	if want := `<style>.a{color:red}</style><p class="a" style="color:red">&lt;/p&gt;&lt;style&gt;p{}</p>`; m.text("html") != want {
+		t.Errorf("%s, want %s", m.text("html"), want)
+	}
+	w.published(map[string]any{"alias": "much", "inline_css": true, "html": "<style>" + strings.Repeat("p{a:b}", 1_000) + "</style>{{#each l}}<p>{{/each}}"})
+	a := w.with("much", map[string]any{"l": make([]any, 10_000)})
+	if a.want(t, 422, "validation_error"); !slices.Contains(a.faults(), "/template render_limit") {
+		t.Errorf("%v", a.faults())
+	}
+}
+
 func TestAnothersTemplateIsNotFound(t *testing.T) {
 	w := newWorld(t)
 	id := w.published(map[string]any{"alias": "mine", "html": "x"})

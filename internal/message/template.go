@@ -60,8 +60,10 @@ type TemplateBody struct {
 	Locales   map[string]TemplateText `json:"locales,omitempty"`
 	Variables []Variable              `json:"variables,omitempty"`
 	Layout    string                  `json:"layout,omitempty"` // the alias of the layout
-	// GenerateText makes the text of the HTML where there is none.
+	// GenerateText makes the text of the HTML where there is none; InlineCSS
+	// puts the rules of style sheets into the elements they apply to.
 	GenerateText bool `json:"generate_text,omitempty"`
+	InlineCSS    bool `json:"inline_css,omitempty"`
 	// Included are the layout and the partials by their aliases, as they were
 	// when the version was published: it stays what it was when they change.
 	Included map[string]TemplateBody `json:"included,omitempty"`
@@ -100,10 +102,10 @@ type Variable struct {
 type TemplateEdit struct {
 	Name, Alias, Kind, From, Subject, HTML, Text, Layout *string
 
-	ReplyTo      *[]string
-	Variables    *[]Variable
-	Locales      *map[string]TemplateText
-	GenerateText *bool
+	ReplyTo                 *[]string
+	Variables               *[]Variable
+	Locales                 *map[string]TemplateText
+	GenerateText, InlineCSS *bool
 }
 
 // TemplateName is how a caller names a template: by its id, or by its alias.

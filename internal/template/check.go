@@ -35,6 +35,7 @@ func apply(t *message.Template, e *message.TemplateEdit, faults *message.Faults)
 	set(&b.ReplyTo, e.ReplyTo)
 	set(&b.Variables, e.Variables)
 	set(&b.GenerateText, e.GenerateText)
+	set(&b.InlineCSS, e.InlineCSS)
 	if e.Locales != nil {
 		b.Locales = locales(*e.Locales, faults)
 	}
@@ -173,7 +174,7 @@ func checkRole(t *message.Template, faults *message.Faults) {
 		given   bool
 	}{
 		{"/from", b.From != ""}, {"/reply_to", len(b.ReplyTo) > 0}, {"/subject", b.Subject != ""}, {"/layout", b.Layout != ""},
-		{"/generate_text", b.GenerateText},
+		{"/generate_text", b.GenerateText}, {"/inline_css", b.InlineCSS},
 	} {
 		if field.given {
 			faults.Add(field.pointer, message.CodeInvalidField, fmt.Sprintf("has no meaning in a %s", t.Kind))

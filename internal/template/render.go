@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/postrider/postrider/internal/handlebars"
+	"github.com/postrider/postrider/internal/inlinecss"
 	"github.com/postrider/postrider/internal/message"
 )
 
@@ -80,6 +81,7 @@ type ready struct {
 	message.Rendered // without its texts
 	variables        []message.Variable
 	generateText     bool
+	inlineCSS        bool
 	compiled         *handlebars.Template
 	size             int // bytes that it was made from
 }
@@ -99,7 +101,7 @@ func prepare(ref message.TemplateRef, body *message.TemplateBody, locale string)
 	}
 	return &ready{
 		Rendered:  message.Rendered{Ref: ref, Locale: locale, From: body.From, ReplyTo: body.ReplyTo},
-		variables: variables, generateText: body.GenerateText, compiled: compiled, size: len(fallbacks) + sizeOf(&src),
+		variables: variables, generateText: body.GenerateText, inlineCSS: body.InlineCSS, compiled: compiled, size: len(fallbacks) + sizeOf(&src),
 	}, nil
 }
 
@@ -158,6 +160,11 @@ func (s *Service) fill(ctx context.Context, r *ready, variables map[string]any, 
 	}
 	rendered := r.Rendered
 	rendered.ReplyTo = slices.Clone(rendered.ReplyTo)
+	if r.inlineCSS {
+		if out.HTML, err = inlinecss.Apply(out.HTML); err != nil {
+			return message.Rendered{}, misfit(err, pointer)
+		}
+	}
 	rendered.TemplateText = message.TemplateText{Subject: out.Subject, HTML: out.HTML, Text: out.Text}
 	if r.generateText && out.Text == "" {
 		rendered.Text = plainText(out.HTML)
@@ -169,6 +176,7 @@ func (s *Service) fill(ctx context.Context, r *ready, variables map[string]any, 
 func misfit(err error, pointer string) error {
 	var value *handlebars.ValueError
 	var limit *handlebars.LimitError
+	var style *inlinecss.LimitError
 	var faults message.Faults
 	switch {
 	case errors.As(err, &value):
@@ -177,8 +185,8 @@ func misfit(err error, pointer string) error {
 			code = message.CodeMissingVariable
 		}
 		faults.Add(pointer+"/variables"+message.Pointer(value.Path...), code, value.Detail)
-	case errors.As(err, &limit):
-		faults.Add(orRoot(pointer), message.CodeRenderLimit, "the mail that the template makes of these values "+limit.Detail)
+	case errors.As(err, &limit), errors.As(err, &style):
+		faults.Add(orRoot(pointer), message.CodeRenderLimit, "the mail that the template makes of these values "+err.Error())
 	default:
 		return err
 	}

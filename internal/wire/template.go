@@ -87,6 +87,8 @@ func (t *templateReader) extra(name string) (err error) {
 		err = t.locales(*e.Locales)
 	case "generate_text":
 		e.GenerateText, err = t.option()
+	case "inline_css":
+		e.InlineCSS, err = t.option()
 	case "react":
 		err = t.unsupported()
 	default:
@@ -98,7 +100,7 @@ func (t *templateReader) extra(name string) (err error) {
 func templateFields() []string {
 	return []string{
 		"name", "alias", "kind", "from", "reply_to", "subject", "html", "text", "layout", "variables", "locales",
-		"generate_text",
+		"generate_text", "inline_css",
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 func pointTo[T any](v T) *T { return &v }
 
 func TestATemplateIsReadAsItIsWritten(t *testing.T) {
-	const body = `{"name":"Order","alias":null,"from":"a@example.com","reply_to":"b@example.com","html":"<p>","generate_text":true,
+	const body = `{"name":"Order","alias":null,"from":"a@example.com","reply_to":"b@example.com","html":"<p>","generate_text":true,"inline_css":null,
 		"variables":[{"key":"A","type":"string"},{"key":"B","type":"list","fallback_value":[1,"x",{"y":true,"z":null}],"optional":true}],
 		"locales":{"de":{"subject":"s","html":null}}}`
 	got, err := DecodeTemplate(strings.NewReader(body))
@@ -23,7 +23,7 @@ func TestATemplateIsReadAsItIsWritten(t *testing.T) {
 	}
 	want := &message.TemplateEdit{
 		Name: pointTo("Order"), Alias: pointTo(""), From: pointTo("a@example.com"), HTML: pointTo("<p>"), ReplyTo: &[]string{"b@example.com"},
-		GenerateText: pointTo(true),
+		GenerateText: pointTo(true), InlineCSS: pointTo(false),
 		Variables: &[]message.Variable{{Key: "A", Type: "string"}, {
 			Key: "B", Type: "list", Optional: true, Fallback: []any{json.Number("1"), "x", map[string]any{"y": true}},
 		}},

@@ -32,6 +32,7 @@ type Template struct {
 	Variables    []TemplateVariable      `json:"variables"`
 	Locales      map[string]TemplateText `json:"locales"`
 	GenerateText bool                    `json:"generate_text"`
+	InlineCSS    bool                    `json:"inline_css"`
 }
 
 // TemplateVariable is a value that a template declares.
@@ -107,7 +108,7 @@ func NewTemplate(t *message.Template) Template {
 		UpdatedAt: Time{t.UpdatedAt}, HasUnpublished: t.HasDraft(), Version: t.Current.Number,
 		From: optional(b.From), ReplyTo: b.ReplyTo, Subject: optional(b.Subject), HTML: optional(b.HTML), Text: optional(b.Text),
 		Layout: optional(b.Layout), Variables: []TemplateVariable{}, Locales: map[string]TemplateText{},
-		GenerateText: b.GenerateText,
+		GenerateText: b.GenerateText, InlineCSS: b.InlineCSS,
 	}
 	if t.Published > 0 {
 		shown.PublishedVersion = &t.Published
