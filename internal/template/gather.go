@@ -74,8 +74,12 @@ func included(b *message.TemplateBody) []string {
 	return names
 }
 
+// maxCompiled bounds the sources of all languages with what they include, in
+// bytes: all are compiled when a template is saved.
+const maxCompiled = 8 << 20
+
 // compile checks a template in every language it has.
-func compile(t *message.Template, faults *message.Faults) error {
+func (s *Service) compile(ctx context.Context, t *message.Template, faults *message.Faults) error {
 	b := &t.Current.Body
 	all := map[string]bool{"": true}
 	for locale := range b.Locales {
@@ -90,16 +94,23 @@ func compile(t *message.Template, faults *message.Faults) error {
 		faults.Add("/locales", message.CodeTooLarge, "the template and what it includes have too many locales together")
 		return nil
 	}
+	total := 0
 	for _, locale := range slices.Sorted(maps.Keys(all)) {
-		if err := compileOne(t, locale, faults); err != nil {
+		src := source(b, locale)
+		if total += sizeOf(&src); total > maxCompiled {
+			faults.Add("/locales", message.CodeTooLarge, fmt.Sprintf(
+				"the texts of all languages, each with what it includes, are more than %d bytes", maxCompiled))
+			return nil
+		}
+		err := s.inTurn(ctx, func() error { return compileOne(t, locale, src, faults) })
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func compileOne(t *message.Template, locale string, faults *message.Faults) error {
-	src := source(&t.Current.Body, locale)
+func compileOne(t *message.Template, locale string, src handlebars.Source, faults *message.Faults) error {
 	if t.Kind == message.TemplateLayout { // what is around nothing yet is checked around anything
 		layout := src.Body
 		src.Layout, src.Body = &layout, handlebars.Part{HTML: "x", Text: "x"}

@@ -132,12 +132,21 @@ func (s *Service) ready(ctx context.Context, tenant int64, ref message.TemplateR
 		s.cache.put(key, r)
 		return r, nil
 	}
-	r, err := prepare(ref, &body, locale)
+	r, err := s.prepare(ctx, ref, &body, locale)
 	if err != nil {
 		return nil, err
 	}
 	s.cache.put(near, r)
 	return r, nil
+}
+
+// prepare is the function of the same name in its turn.
+func (s *Service) prepare(ctx context.Context, ref message.TemplateRef, body *message.TemplateBody, locale string) (r *ready, err error) {
+	err = s.inTurn(ctx, func() error {
+		r, err = prepare(ref, body, locale)
+		return err
+	})
+	return r, err
 }
 
 // fill renders with values. Pointer is where locale and variables stand in the
@@ -148,28 +157,28 @@ func (s *Service) fill(ctx context.Context, r *ready, variables map[string]any, 
 	if err := faults.Err(); err != nil {
 		return message.Rendered{}, err
 	}
-	select {
-	case s.turns <- struct{}{}:
-		defer func() { <-s.turns }()
-	case <-ctx.Done():
-		return message.Rendered{}, ctx.Err()
-	}
-	out, err := r.compiled.Render(ctx, values)
+	rendered := r.Rendered
+	rendered.ReplyTo = slices.Clone(rendered.ReplyTo)
+	err := s.inTurn(ctx, func() (err error) {
+		rendered.TemplateText, err = r.text(ctx, values)
+		return err
+	})
 	if err != nil {
 		return message.Rendered{}, misfit(err, pointer)
 	}
-	rendered := r.Rendered
-	rendered.ReplyTo = slices.Clone(rendered.ReplyTo)
-	if r.inlineCSS {
-		if out.HTML, err = inlinecss.Apply(out.HTML); err != nil {
-			return message.Rendered{}, misfit(err, pointer)
-		}
-	}
-	rendered.TemplateText = message.TemplateText{Subject: out.Subject, HTML: out.HTML, Text: out.Text}
-	if r.generateText && out.Text == "" {
-		rendered.Text = plainText(out.HTML)
-	}
 	return rendered, nil
+}
+
+// text renders the template, and does to its HTML what it is set up to.
+func (r *ready) text(ctx context.Context, values map[string]any) (message.TemplateText, error) {
+	out, err := r.compiled.Render(ctx, values)
+	if err == nil && r.inlineCSS {
+		out.HTML, err = inlinecss.Apply(out.HTML)
+	}
+	if err == nil && r.generateText && out.Text == "" {
+		out.Text = plainText(out.HTML)
+	}
+	return message.TemplateText{Subject: out.Subject, HTML: out.HTML, Text: out.Text}, err
 }
 
 // misfit says to the caller what is wrong with the values.
@@ -234,5 +243,5 @@ func (s *Service) tried(ctx context.Context, t *message.Template, published bool
 	if err := s.inspect(ctx, t); err != nil {
 		return nil, err
 	}
-	return prepare(message.TemplateRef{ID: t.ID, Version: t.Current.Number}, &t.Current.Body, locale)
+	return s.prepare(ctx, message.TemplateRef{ID: t.ID, Version: t.Current.Number}, &t.Current.Body, locale)
 }

@@ -16,7 +16,7 @@ type Service struct {
 	store     Store
 	published Published
 	cache     *cache
-	turns     chan struct{} // as many as may render at once
+	turns     chan struct{} // as many as may compile or render at once
 }
 
 // New returns a service over a store. It holds compiled templates of up to a few
@@ -24,8 +24,20 @@ type Service struct {
 func New(store Store, published Published) *Service {
 	return &Service{
 		store: store, published: published, cache: newCache(maxCached),
-		// A template may keep a processor busy for a second. Plain mail goes past.
-		turns: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		// A template may keep a processor busy for a second: some are left for
+		// plain mail.
+		turns: make(chan struct{}, max(runtime.GOMAXPROCS(0)/2, 1)),
+	}
+}
+
+// inTurn does work that keeps a processor busy, once there is room for it.
+func (s *Service) inTurn(ctx context.Context, work func() error) error {
+	select {
+	case s.turns <- struct{}{}:
+		defer func() { <-s.turns }()
+		return work()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -165,7 +177,7 @@ func (s *Service) checkAll(ctx context.Context, t *message.Template, faults *mes
 	if err := s.gather(ctx, t, faults); err != nil {
 		return err
 	}
-	if err := compile(t, faults); err != nil {
+	if err := s.compile(ctx, t, faults); err != nil {
 		return err
 	}
 	return faults.Err()
