@@ -8,6 +8,7 @@ import (
 	htmltemplate "html/template"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	texttemplate "text/template"
 	goparse "text/template/parse"
@@ -120,17 +121,36 @@ func (t *tree) explain(e *htmltemplate.Error, forms map[string]*goForm) error {
 		at = forms[name].source(int(e.Node.Position()))
 	}
 	detail := e.Description
+	if e.Node == nil {
+		name, at = t.quoted(detail)
+	}
 	switch e.ErrorCode {
 	case htmltemplate.ErrBranchEnd:
 		detail = "the ways through this block end in different places of the HTML, such as one of them inside a tag or an attribute"
 	case htmltemplate.ErrRangeLoopReentry:
 		detail = "this loop ends in another place of the HTML than it begins in"
 	case htmltemplate.ErrEndContext:
-		at, detail = len(t.texts[name]), "the HTML ends inside of a tag, an attribute, a style or a script"
+		name, at, detail = t.entry, len(t.texts[t.entry]), "the HTML ends inside of a tag, an attribute, a style or a script"
 	case htmltemplate.ErrAmbigContext:
 		detail = "it is not certain what part of a URL this value would be; write the URL so that one beginning of it stands before the value"
 	}
 	return located(t.part, shown(name), t.texts[name], &fault{at: at, detail: detail})
+}
+
+// quoted finds the text, and the place in it, of which html/template quotes the
+// fault at the end of what it says: of a fault in literal text it tells no more.
+func (t *tree) quoted(detail string) (name string, at int) {
+	start := strings.LastIndex(strings.ReplaceAll(detail, `\"`, `xx`), ` "`) + 1
+	piece, err := strconv.Unquote(detail[start:])
+	if err != nil || piece == "" {
+		return t.entry, -1
+	}
+	for _, name := range t.order {
+		if at := strings.Index(t.texts[name], piece); at >= 0 {
+			return name, at
+		}
+	}
+	return t.entry, -1
 }
 
 // home is the text that a node was parsed from.

@@ -43,6 +43,9 @@ func (l Limits) Precheck(d *Draft, now time.Time) error {
 func (l Limits) validate(d *Draft, now time.Time, templated bool) (*Message, error) {
 	v := &validator{limits: l, now: now, templated: templated}
 	m := &Message{Kind: ChannelEmail}
+	if d.Template != nil && !templated { // it would be left out in silence
+		v.fault("/template", CodeUnsupportedField, "must be rendered first")
+	}
 	v.people(d, &m.Head)
 	m.Head.Subject = v.subject(d.Subject)
 	m.Content = v.content(d)

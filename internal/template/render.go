@@ -58,9 +58,25 @@ func parseName(s string) (message.TemplateName, error) {
 func (s *Service) renderPublished(ctx context.Context, tenant int64, ref message.TemplateRef, locale string, variables map[string]any) (message.Rendered, error) {
 	ready, err := s.ready(ctx, tenant, ref, locale)
 	if err != nil {
-		return message.Rendered{}, fmt.Errorf("render template: %w", err)
+		return message.Rendered{}, fmt.Errorf("render template: %w", unfit(err))
 	}
 	return s.fill(ctx, ready, variables, "/template")
+}
+
+// unfit says to the caller why a published version cannot be had: it was removed
+// just now, or was published when the language took what it no longer takes.
+func unfit(err error) error {
+	var refused *handlebars.Error
+	var faults message.Faults
+	switch {
+	case errors.Is(err, message.ErrNotFound):
+		faults.Add("/template/id", message.CodeTemplateNotFound, "there is no such template any more")
+	case errors.As(err, &refused):
+		faults.Add("/template/id", message.CodeInvalidTemplate, "cannot be rendered: "+refused.Error())
+	default:
+		return err
+	}
+	return faults.Err()
 }
 
 // asked is the canonical form of the locale that a caller asks for.
