@@ -21,6 +21,8 @@ const (
 	// maxWork bounds the looks at elements, and the declarations that are
 	// written. A look at one takes some ten nanoseconds.
 	maxWork = 5_000_000
+	// declarationWork is what a declaration costs beside a look.
+	declarationWork = 20
 	// maxOpen is how many elements around one are looked at.
 	maxOpen = 100
 )
@@ -126,7 +128,7 @@ func (i *inliner) start(t *html.Token, raw string) {
 	for n := range i.rules {
 		if i.rules[n].selector.matches(near, &i.work) {
 			found = append(found, &i.rules[n])
-			i.work -= len(i.rules[n].declared)
+			i.work -= declarationWork * len(i.rules[n].declared)
 		}
 	}
 	if len(found) == 0 || i.work <= 0 {
