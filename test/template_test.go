@@ -3,7 +3,6 @@ package test
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -13,26 +12,19 @@ import (
 	"github.com/postrider/postrider/internal/message"
 )
 
-// call makes a request to the API and returns the answer, which must have the
-// status.
-func (s *stack) call(method, path, body string, status int) []byte {
+// ask makes a request with the key of the story, whose answer must have the
+// status. Body is JSON; "": none.
+func (s *stack) ask(method, path, body string, status int) []byte {
 	s.Helper()
-	r, err := http.NewRequestWithContext(s.Context(), method, s.api+path, strings.NewReader(body))
-	if err != nil {
-		s.Fatal(err)
+	var value any
+	if body != "" {
+		value = json.RawMessage(body)
 	}
-	r.Header.Set("Authorization", "Bearer "+apiKey)
-	r.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(r)
-	if err != nil {
-		s.Fatal(err)
+	answer := s.call(s.api, apiKey, method, path, value)
+	if answer.status != status {
+		s.Fatalf("%s %s: %d, want %d: %s", method, path, answer.status, status, answer.body)
 	}
-	defer func() { _ = res.Body.Close() }()
-	answer, err := io.ReadAll(res.Body)
-	if err != nil || res.StatusCode != status {
-		s.Fatalf("%s %s: %d, want %d: %s %v", method, path, res.StatusCode, status, answer, err)
-	}
-	return answer
+	return answer.body
 }
 
 // byTemplate is an email of the template "order".
@@ -43,7 +35,7 @@ func byTemplate(s *stack, variables map[string]any) string {
 		s.Fatal(err)
 	}
 	var receipt struct{ ID string }
-	if err := json.Unmarshal(s.call("POST", "/v1/emails", string(body), http.StatusAccepted), &receipt); err != nil {
+	if err := json.Unmarshal(s.ask("POST", "/v1/emails", string(body), http.StatusAccepted), &receipt); err != nil {
 		s.Fatal(err)
 	}
 	return receipt.ID
@@ -54,8 +46,8 @@ const orderTemplate = `{"name":"Order","alias":"order","from":"Shop <shop@exampl
 
 func TestAMailSentByTemplateArrivesRenderedAndAHostileValueIsInert(t *testing.T) {
 	inBothModes(t, setting{}, func(s *stack) {
-		s.call("POST", "/v1/templates", orderTemplate, http.StatusCreated)
-		s.call("POST", "/v1/templates/order/publish", "", http.StatusOK)
+		s.ask("POST", "/v1/templates", orderTemplate, http.StatusCreated)
+		s.ask("POST", "/v1/templates/order/publish", "", http.StatusOK)
 		const hostile = `"><script>alert(1)</script> {{7*7}}`
 		s.await(byTemplate(s, map[string]any{"NAME": hostile}), message.StatusSent)
 		mails := s.relay.Mails()
@@ -78,18 +70,18 @@ func TestAMailSentByTemplateArrivesRenderedAndAHostileValueIsInert(t *testing.T)
 
 func TestWhatWasAcceptedByTemplateDoesNotChangeWithIt(t *testing.T) {
 	inBothModes(t, setting{}, func(s *stack) {
-		s.call("POST", "/v1/templates", orderTemplate, http.StatusCreated)
-		s.call("POST", "/v1/templates/order/publish", "", http.StatusOK)
+		s.ask("POST", "/v1/templates", orderTemplate, http.StatusCreated)
+		s.ask("POST", "/v1/templates/order/publish", "", http.StatusOK)
 		id := byTemplate(s, map[string]any{"NAME": "Ann"})
-		s.call("PATCH", "/v1/templates/order", `{"html":"<p>new {{NAME}}</p>"}`, http.StatusOK)
-		s.call("POST", "/v1/templates/order/publish", "", http.StatusOK)
+		s.ask("PATCH", "/v1/templates/order", `{"html":"<p>new {{NAME}}</p>"}`, http.StatusOK)
+		s.ask("POST", "/v1/templates/order/publish", "", http.StatusOK)
 		later := byTemplate(s, map[string]any{"NAME": "Bob"})
-		s.call("DELETE", "/v1/templates/order", "", http.StatusOK)
+		s.ask("DELETE", "/v1/templates/order", "", http.StatusOK)
 		for id, want := range map[string]string{id: `<p title="Ann">Dear Ann</p>`, later: `<p>new Bob</p>`} {
 			if e := s.await(id, message.StatusSent); e.HTML == nil || *e.HTML != want || e.Template == nil {
 				s.Errorf("%+v, want %q", e, want)
 			}
 		}
-		s.call("POST", "/v1/emails", `{"to":"ann@example.com","template":{"id":"order"}}`, http.StatusUnprocessableEntity)
+		s.ask("POST", "/v1/emails", `{"to":"ann@example.com","template":{"id":"order"}}`, http.StatusUnprocessableEntity)
 	})
 }

@@ -30,7 +30,7 @@ func acceptOne(t *testing.T, d *message.Draft, options ...accept.Option) (*messa
 	})
 	s := accept.New(store, message.DefaultLimits(), (&wakes{}).wake, time.Now, options...)
 	s.Start()
-	_, err := s.Accept(t.Context(), 1, d, "", [32]byte{})
+	_, err := s.Accept(t.Context(), message.Unrestricted(1), d, "", [32]byte{})
 	if err := s.Stop(context.Background()); err != nil {
 		t.Error(err)
 	}

@@ -89,24 +89,20 @@ func templateBody(text string) (message.TemplateBody, error) {
 func (s *Store) Templates(ctx context.Context, filter message.TemplateFilter) (message.TemplatePage, error) {
 	limit := min(max(filter.Limit, 1), pageMost)
 	keys := message.Filter{TenantID: filter.TenantID, After: filter.After, Before: filter.Before}
-	after := filter.After
-	if after == uuid.Nil {
-		after = uuid.Max
-	}
+	q := newQuery()
+	text := `SELECT ` + templateColumns + ` FROM templates AS t WHERE ` + q.within(keys, "t.id") + ` LIMIT ` + q.arg(limit+1)
 	var page message.TemplatePage
 	err := s.read(ctx, "list templates", func(ctx context.Context, t *txn) error {
 		page = message.TemplatePage{}
-		err := t.rows(ctx, `SELECT `+templateColumns+` FROM templates AS t WHERE `+within(keys, "t.id")+` LIMIT $4`,
-			[]any{filter.TenantID, after, filter.Before, limit + 1}, func(rows row) error {
-				found, err := scanTemplate(rows)
-				page.Templates = append(page.Templates, found)
-				return err
-			})
-		return err
+		return t.rows(ctx, text, q.args, func(rows row) error {
+			found, err := scanTemplate(rows)
+			page.Templates = append(page.Templates, found)
+			return err
+		})
 	})
 	page.HasMore = len(page.Templates) > limit
 	page.Templates = page.Templates[:min(len(page.Templates), limit)]
-	if upwards(keys) {
+	if keys.Upwards() {
 		slices.Reverse(page.Templates)
 	}
 	return page, err
