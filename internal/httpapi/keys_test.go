@@ -169,7 +169,13 @@ func TestNoTenantReachesWhatIsAnothers(t *testing.T) {
 		"/v1/emails/{id}": w.post(), "/v1/emails/{id}/cancel": w.post(), "/v1/emails/{id}/retry": w.post(),
 		"/v1/emails/{id}/content": w.post(), "/v1/emails/{id}/events": w.post(), "/v1/api-keys/{id}": key,
 	}
-	bodies := map[string]string{"PATCH /v1/emails/{id}": inAnHour()}
+	bodies := map[string]string{
+		"PATCH /v1/emails/{id}": inAnHour(), "PATCH /v1/templates/{id}": `{"html":"y"}`, "POST /v1/templates/{id}/render": `{}`,
+	}
+	template := w.published(map[string]any{"html": "x"})
+	for _, step := range []string{"", "/publish", "/duplicate", "/render"} {
+		things["/v1/templates/{id}"+step] = template
+	}
 	for path, methods := range d.operations() {
 		for _, method := range methods {
 			right, public := d.right(t, path, method)
@@ -197,6 +203,9 @@ func TestNoTenantReachesWhatIsAnothers(t *testing.T) {
 		if strings.HasPrefix(path, "/v1/emails") && w.do("GET", "/v1/emails/"+id, "").text("status") != "queued" {
 			t.Errorf("%s: it was changed", path)
 		}
+	}
+	if a := w.do("GET", "/v1/templates/"+template, ""); a.text("html") != "x" || a.json["version"] != 1.0 {
+		t.Errorf("the template was changed: %s", a.body)
 	}
 	w.do("GET", "/v1/emails", "", as...).want(t, 200, "") // the key lives
 }
