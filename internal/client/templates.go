@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/postrider/postrider/internal/exchange"
 	"github.com/postrider/postrider/internal/wire"
 )
 
@@ -58,10 +59,6 @@ func (c *Client) RenderTemplate(ctx context.Context, name string, body []byte) (
 
 // tell is ask with a body.
 func (c *Client) tell(ctx context.Context, method, path string, body []byte, answer any) error {
-	request, err := c.request(ctx, method, path, body)
-	if err != nil {
-		return err
-	}
-	_, err = c.do(request, answer)
+	_, err := c.Do(ctx, exchange.Request{Method: method, Path: path, Body: body}, answer)
 	return err
 }
