@@ -75,7 +75,8 @@ type Attachment struct {
 	Disposition string // "attachment" or "inline"
 	Size        int64  // bytes, decoded
 	SHA256      [32]byte
-	Data        []byte // nil where only the description was asked for
+	Data        []byte // nil where only the description was asked for, and where Blob has them
+	Blob        Blob   // where the bytes are kept, if not with the message
 }
 
 // Recipients lists the addresses of To, Cc and Bcc in that order with their
