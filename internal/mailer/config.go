@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/postrider/postrider/internal/render"
 )
 
 // Config says where and how to send. Zero durations and numbers stand for the
@@ -26,6 +28,7 @@ type Config struct {
 	HelloName string         // the name in EHLO; default: the host's name
 	RootCAs   *x509.CertPool // nil: the system's
 	Logger    *slog.Logger   // nil: none
+	OpenBlob  render.Opener  // reads what is kept apart from its message; nil: nothing is
 
 	DialTimeout  time.Duration // from dialling to the end of AUTH; 30 s
 	SendTimeout  time.Duration // from the call of Send to the final dot; 2 min

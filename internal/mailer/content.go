@@ -10,10 +10,15 @@ import (
 )
 
 // content writes the mail, up to the last byte before the final dot. A host that
-// closes in the midst of it may have said why.
-func (s *session) content(mail *render.Mail) (refusal reply, err error) {
+// closes in the midst of it may have said why; a file that cannot be read is ours to
+// break off for.
+func (s *session) content(e envelope) (refusal reply, err error) {
 	w := &stuffer{w: s.text.W, lineStart: true}
-	_, err = mail.WriteTo(w)
+	err = e.files.writeTo(w, e.mail)
+	var unread *render.FileError
+	if errors.As(err, &unread) {
+		return reply{}, err
+	}
 	if err == nil && !w.lineStart {
 		return reply{}, errors.New("the rendered mail does not end a line")
 	}

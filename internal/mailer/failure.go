@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/postrider/postrider/internal/message"
+	"github.com/postrider/postrider/internal/render"
 )
 
 // refusedSetUp turns what the SMTP client says into a failure of the relay
@@ -86,6 +87,12 @@ func turnedAway(e *message.SendError) bool {
 // relay host's.
 func (m *Mailer) broken(ctx context.Context, at stage, err error) *message.SendError {
 	e := &message.SendError{RelayHost: m.host.addr, Stage: string(at), Err: err, Fault: message.FaultRelayHost}
+	var unread *render.FileError
+	if ctx.Err() == nil && errors.As(err, &unread) {
+		e = m.unreadable(ctx, unread)
+		e.Stage = string(at)
+		return e
+	}
 	switch {
 	case at == stageDot:
 		e.Fault = message.FaultUnknown

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/internal/message"
+	"github.com/postrider/postrider/internal/render"
 )
 
 // ErrStopped is why a Send or Probe after Stop failed.
@@ -63,6 +64,14 @@ func (m *Mailer) Send(ctx context.Context, work *message.Work, mark func(context
 	if err != nil {
 		return message.Receipt{}, m.atHost(err)
 	}
+	var unread *render.FileError
+	if e.files, unread = openFiles(ctx, until, m.cfg.OpenBlob, work.Message); unread != nil {
+		if ctx.Err() != nil {
+			return message.Receipt{}, m.broken(ctx, stageConnect, unread)
+		}
+		return message.Receipt{}, m.unreadable(ctx, unread)
+	}
+	defer e.files.close()
 	s, err := m.session(ctx, until, false)
 	for err == nil {
 		receipt, failed := m.use(ctx, s, e, until, mark)

@@ -15,6 +15,7 @@ import (
 type envelope struct {
 	from, to string
 	mail     *render.Mail
+	files    *files
 	utf8     bool // needs SMTPUTF8 (RFC 6531)
 }
 
@@ -86,7 +87,7 @@ func (m *Mailer) deliver(ctx context.Context, s *session, e envelope, until time
 	at, r, err := s.begin(e)
 	if err == nil && r.code == 0 {
 		at = stageContent
-		r, err = s.content(e.mail)
+		r, err = s.content(e)
 	}
 	if !release() && err == nil && r.code == 0 {
 		err = context.Cause(ctx)

@@ -113,7 +113,7 @@ func (c *composer) textPart(subtype, text string) {
 	c.field("Content-Transfer-Encoding", encoding)
 	c.buf.WriteString("\r\n")
 	if encoding == "base64" {
-		_, _ = writeBase64(&c.buf, []byte(text)) // a bytes.Buffer does not fail
+		_, _ = writeBase64(&c.buf, strings.NewReader(text), int64(len(text))) // a bytes.Buffer does not fail, nor does the text
 		return
 	}
 	w := quotedprintable.NewWriter(&c.buf)
@@ -155,9 +155,9 @@ func (c *composer) file(a *message.Attachment) {
 		c.contentID(a.ContentID)
 	}
 	c.buf.WriteString("\r\n")
-	if len(a.Data) > 0 {
+	if fileSize(a) > 0 {
 		c.cut()
-		c.pieces = append(c.pieces, piece{file: a.Data})
+		c.pieces = append(c.pieces, piece{file: a})
 	}
 }
 

@@ -1,7 +1,7 @@
 package render
 
 import (
-	"encoding/base64"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,9 +9,10 @@ import (
 	"github.com/postrider/postrider/internal/message"
 )
 
-// Mail is a rendered message. It holds the attachments by reference, encoding
-// them only while it is written, so a large mail is never in memory twice. Safe
-// for concurrent use; the message must not change.
+// Mail is a rendered message. It holds the attachments by reference, reading and
+// encoding them only while it is written, so a large mail is never in memory twice,
+// and one whose bytes are kept apart never at all. Safe for concurrent use; the
+// message must not change.
 type Mail struct {
 	pieces []piece
 	size   int64
@@ -22,7 +23,7 @@ type Mail struct {
 // base64.
 type piece struct {
 	text []byte
-	file []byte
+	file *message.Attachment
 }
 
 // New renders a message. The only error is a *message.SendError with
@@ -40,7 +41,10 @@ func New(m *message.Message) (*Mail, error) {
 	c.cut()
 	mail := &Mail{pieces: c.pieces, utf8: needsUTF8(&m.Head)}
 	for _, p := range mail.pieces {
-		mail.size += int64(len(p.text)) + base64Size(len(p.file))
+		mail.size += int64(len(p.text))
+		if p.file != nil {
+			mail.size += base64Size(fileSize(p.file))
+		}
 	}
 	return mail, nil
 }
@@ -52,50 +56,25 @@ func (m *Mail) Size() int64 { return m.size }
 // only go to a host that offers SMTPUTF8 (RFC 6531), whoever the recipient is.
 func (m *Mail) UTF8() bool { return m.utf8 }
 
-// WriteTo writes the mail: lines of at most 998 bytes ended by CRLF, nothing
-// but ASCII unless UTF8 says so. Implements io.WriterTo.
+// WriteTo writes a mail whose bytes are all with the message. Implements io.WriterTo.
 func (m *Mail) WriteTo(w io.Writer) (int64, error) {
+	return m.Write(context.Background(), w, nil)
+}
+
+// Write writes the mail: lines of at most 998 bytes ended by CRLF, nothing but ASCII
+// unless UTF8 says so. Files that are kept apart are read through open, one after the
+// other, each checked against what was accepted before anything behind it is written.
+// Where that fails the error is a *FileError, and what was written is no mail.
+func (m *Mail) Write(ctx context.Context, w io.Writer, open Opener) (int64, error) {
 	var written int64
 	for _, p := range m.pieces {
 		n, err := w.Write(p.text)
 		written += int64(n)
-		if err == nil && len(p.file) > 0 {
+		if err == nil && p.file != nil {
 			var more int64
-			more, err = writeBase64(w, p.file)
+			more, err = writeFile(ctx, w, p.file, open)
 			written += more
 		}
-		if err != nil {
-			return written, err
-		}
-	}
-	return written, nil
-}
-
-// The lines of base64 are 76 characters of 57 bytes each (RFC 2045, 6.8).
-const (
-	base64Line  = 76
-	base64Bytes = 57
-	base64Batch = 400 // lines encoded between two writes
-)
-
-func base64Size(n int) int64 {
-	chars := int64(base64.StdEncoding.EncodedLen(n))
-	return chars + 2*((chars+base64Line-1)/base64Line)
-}
-
-func writeBase64(w io.Writer, data []byte) (written int64, err error) {
-	buf := make([]byte, 0, min(base64Size(len(data)), base64Batch*(base64Line+2)))
-	for len(data) > 0 {
-		buf = buf[:0]
-		for range base64Batch {
-			line := data[:min(base64Bytes, len(data))]
-			buf = append(base64.StdEncoding.AppendEncode(buf, line), '\r', '\n')
-			if data = data[len(line):]; len(data) == 0 {
-				break
-			}
-		}
-		n, err := w.Write(buf)
-		written += int64(n)
 		if err != nil {
 			return written, err
 		}
