@@ -120,7 +120,7 @@ func TestFileIsPostedAsItIs(t *testing.T) {
 
 func TestSendUsageFaults(t *testing.T) {
 	s := newServer(t)
-	large := file(t, "large", strings.Repeat("x", 26<<20))
+	large := file(t, "large", strings.Repeat("x", 41<<20))
 	for name, args := range map[string][]string{
 		"standard input":    {"--html", "-", "--text", "-"},
 		"Name: value":       {"--header", "X-One"},

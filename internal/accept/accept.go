@@ -34,6 +34,7 @@ type Service struct {
 	group  *batch.Batcher[message.Submission, message.Acceptance]
 
 	templates Templates // nil: none are offered
+	files
 }
 
 // Option changes a service.
@@ -81,7 +82,7 @@ func (s *Service) Accept(ctx context.Context, by *message.Grant, draft *message.
 	if err != nil {
 		return s.replay(ctx, by.TenantID, key, hash, err)
 	}
-	a, err := s.submit(ctx, message.Submission{Message: m, IdempotencyKey: key, Hash: hash})
+	a, err := s.take(ctx, draft, message.Submission{Message: m, IdempotencyKey: key, Hash: hash})
 	if err == nil {
 		err = a.Err
 	}

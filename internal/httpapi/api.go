@@ -18,7 +18,7 @@ import (
 type Config struct {
 	Limits      message.Limits
 	BodyBytes   int64            // the largest body; 0: what Limits can need
-	MemoryBytes int64            // all bodies that are being read or stored; 0: 256 MiB
+	MemoryBytes int64            // all bodies that are being read or stored, with what they decode to; 0: 448 MiB, four of the largest
 	Version     string           // shown at /
 	Now         func() time.Time // this host's clock; nil: time.Now
 	Log         *slog.Logger     // one line per request; nil: nowhere
@@ -45,7 +45,7 @@ func (c Config) withDefaults() Config {
 		c.BodyBytes = wire.BodyLimit(c.Limits)
 	}
 	if c.MemoryBytes == 0 {
-		c.MemoryBytes = 256 << 20
+		c.MemoryBytes = 448 << 20
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -284,7 +284,7 @@ func TestATooLargeBodyIsRefused(t *testing.T) {
 	fits := email(`"text":"` + strings.Repeat("x", 90_000) + `"`)
 	w.do("POST", "/v1/emails", fits).want(t, 202, "")
 	w.do("POST", "/v1/emails", email(`"text":"`+strings.Repeat("x", 110_000)+`"`)).want(t, 422, "validation_error")
-	padded := fits + strings.Repeat(" ", 144_000-len(fits))
+	padded := fits + strings.Repeat(" ", 145_000-len(fits))
 	w.do("POST", "/v1/emails", padded).want(t, 202, "")
 	w.do("POST", "/v1/emails", padded+" ").want(t, 413, "body_too_large")
 	if n := w.stored(); n != 2 {

@@ -78,13 +78,17 @@ func (b *body) Read(p []byte) (int, error) {
 		b.err = slow(err)
 		return n, b.err
 	}
-	if !b.all.TryAcquire(int64(n)) {
+	if !b.all.TryAcquire(weight(n)) {
 		b.err = fault(codeOverloaded, "too many large requests are being read at once; repeat this one shortly")
 		return 0, b.err
 	}
-	b.taken += int64(n)
+	b.taken += weight(n)
 	return n, err
 }
+
+// weight is what bytes of a body occupy: themselves, and what they decode to, which for
+// base64 is three quarters of them.
+func weight(n int) int64 { return int64(n) + int64(n)*3/4 }
 
 // slow tells a peer that ran out of time from one that went away.
 func slow(err error) error {

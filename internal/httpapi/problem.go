@@ -17,7 +17,7 @@ const (
 	codeNotFound         message.Code = "not_found"
 	codeMethodNotAllowed message.Code = "method_not_allowed"
 	codeRequestTimeout   message.Code = "request_timeout"
-	codeOverloaded       message.Code = "overloaded"
+	codeOverloaded                    = message.CodeOverloaded
 	codeUnavailable      message.Code = "unavailable"
 	codeInternal         message.Code = "internal_error"
 )

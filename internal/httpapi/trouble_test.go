@@ -186,7 +186,7 @@ func TestNoKeyIsNoAPI(t *testing.T) {
 func TestBodiesTogetherAreBound(t *testing.T) {
 	held, free := make(chan struct{}), make(chan struct{})
 	var calls atomic.Int64
-	w := newWorld(t, func(p *plan) { p.api.MemoryBytes = 256 << 10 },
+	w := newWorld(t, func(p *plan) { p.api.MemoryBytes = 300 << 10 },
 		accepting(func(context.Context) (message.Acceptance, error) {
 			if calls.Add(1) == 1 {
 				close(held)

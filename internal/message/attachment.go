@@ -1,6 +1,7 @@
 package message
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"mime"
@@ -37,7 +38,7 @@ func (v *validator) attachments(drafts []DraftAttachment) []Attachment {
 
 func (v *validator) attachment(at string, d *DraftAttachment) Attachment {
 	a := Attachment{Disposition: "attachment", Size: int64(len(d.Data)), SHA256: sha256.Sum256(d.Data), Data: d.Data}
-	a.Filename = v.filename(at+"/filename", d.Filename)
+	a.Filename = v.filename(at+"/filename", cmp.Or(d.Filename, v.path(at+"/path", d.Path)))
 	a.ContentType = v.contentType(at+"/content_type", d.ContentType, a.Filename)
 	if d.ContentID != "" {
 		a.ContentID, a.Disposition = d.ContentID, "inline"

@@ -32,11 +32,13 @@ type DraftAttachment struct {
 	ContentType string // "": by the filename
 	ContentID   string // set: inline
 	Data        []byte
+	Path        string // a URL to fetch Data from; "": Data was given
 }
 
 // Limits bound what a message may hold.
 type Limits struct {
 	MessageBytes   int // decoded: text, HTML, attachments and headers together
+	BodyBytes      int // of these, text and HTML, which a worker holds while it sends
 	Recipients     int
 	Attachments    int
 	Headers        int
@@ -50,7 +52,7 @@ type Limits struct {
 // DefaultLimits returns the limits the API documents.
 func DefaultLimits() Limits {
 	return Limits{
-		MessageBytes: 25 << 20, Recipients: 50, Attachments: 100, Headers: 100, HeaderBytes: 2 << 10,
+		MessageBytes: 40 << 20, BodyBytes: 25 << 20, Recipients: 50, Attachments: 100, Headers: 100, HeaderBytes: 2 << 10,
 		Tags: 20, MetadataBytes: 8 << 10, ScheduleAhead: 366 * 24 * time.Hour, FilenameLength: 255,
 	}
 }

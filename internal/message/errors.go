@@ -40,6 +40,10 @@ const (
 	CodeUnsupportedMediaType Code = "unsupported_media_type"
 )
 
+// CodeOverloaded is the code of a request that would take more memory than is left; it
+// may be repeated shortly.
+const CodeOverloaded Code = "overloaded"
+
 // CodeValidation is the code of an Error whose Fields say what is wrong where.
 const CodeValidation Code = "validation_error"
 

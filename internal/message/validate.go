@@ -110,6 +110,9 @@ func (v *validator) content(d *Draft) Content {
 	if strings.TrimSpace(d.HTML) == "" && strings.TrimSpace(d.Text) == "" {
 		v.fault("/text", CodeEmptyBody, "give text, html or both, with something in it")
 	}
+	if n := len(d.HTML) + len(d.Text); n > v.limits.BodyBytes {
+		v.fault("", CodeMessageTooLarge, fmt.Sprintf("text and html together are %d bytes, more than %d", n, v.limits.BodyBytes))
+	}
 	return Content{HTML: d.HTML, Text: d.Text}
 }
 

@@ -19,8 +19,12 @@ func (e *emailReader) attachment(i int) error {
 	if err := e.object(a.member); err != nil {
 		return err
 	}
-	if !a.hasContent {
-		e.faults.Add(message.Pointer("attachments", strconv.Itoa(i), "content"), message.CodeInvalidAttachment, "give the content in base64")
+	at := message.Pointer("attachments", strconv.Itoa(i), "content")
+	switch {
+	case a.hasContent && a.draft.Path != "":
+		e.faults.Add(at, message.CodeInvalidAttachment, "give the content or a path, not both")
+	case !a.hasContent && a.draft.Path == "":
+		e.faults.Add(at, message.CodeInvalidAttachment, "give the content in base64, or the path of a file to fetch")
 	}
 	e.draft.Attachments = append(e.draft.Attachments, a.draft)
 	return nil
@@ -48,9 +52,9 @@ func (a *attachmentReader) member(name string) (err error) {
 	case "content_id", "inline_content_id": // the second is Resend's older name
 		err = a.contentID()
 	case "path":
-		err = a.unsupported()
+		a.draft.Path, err = a.given(message.CodeInvalidAttachment)
 	default:
-		err = a.unknown(name, []string{"filename", "content", "content_type", "content_id"})
+		err = a.unknown(name, []string{"filename", "content", "path", "content_type", "content_id"})
 	}
 	return err
 }

@@ -57,7 +57,7 @@ func merge(decoding, validation error) error {
 //
 // An optional field that is null is absent. to, cc, bcc and reply_to may be one
 // string instead of a list. While it works, DecodeEmail holds the body and what
-// it decodes to, for the largest body some 63 MB.
+// it decodes to, for the largest body some 98 MB.
 func DecodeEmail(r io.Reader, limits message.Limits) (*message.Draft, [32]byte, error) {
 	in, err := newReader(r, BodyLimit(limits))
 	if err != nil {
@@ -77,8 +77,8 @@ func DecodeEmail(r io.Reader, limits message.Limits) (*message.Draft, [32]byte, 
 }
 
 // BodyLimit is the longest body a message within limits can need, in bytes: its
-// content in base64 and room for the rest. 36 MB for 25 MB.
-func BodyLimit(limits message.Limits) int64 { return int64(limits.MessageBytes) * 36 / 25 }
+// content in base64 and room for the rest. 58 MB for 40 MB.
+func BodyLimit(limits message.Limits) int64 { return int64(limits.MessageBytes) * 29 / 20 }
 
 // maxReschedule is the longest body of a request that names a time.
 const maxReschedule = 4 << 10

@@ -78,15 +78,18 @@ func TestFieldFaults(t *testing.T) {
 		with(`"headers":{"X-A":1,"X-B":null}`, `"metadata":{"a":[]}`, `"tags":["a",{"name":"a"}]`): {
 			"/headers/X-A invalid_field", "/headers/X-B invalid_field", "/metadata/a invalid_field", "/tags/0 invalid_field", "/tags/1/value invalid_field"},
 		// Resend's fields that are not offered
-		with(`"topic_id":"x"`, `"react":{}`, `"attachments":[{"filename":"a","path":"https://example.com/a"}]`): {
-			"/topic_id unsupported_field", "/react unsupported_field",
-			"/attachments/0/path unsupported_field", "/attachments/0/content invalid_attachment"},
+		with(`"topic_id":"x"`, `"react":{}`, `"scheduled_at":null`): {"/topic_id unsupported_field", "/react unsupported_field"},
 		// A template that cannot be read
 		with(`"template":"x"`): {"/template invalid_field"},
 		with(`"template":{"variables":7,"name":"x"}`, `"lane":"fast"`): {
 			"/template/variables invalid_field", "/template/name unknown_field", "/template/id missing_field", "/text invalid_field", "/lane invalid_field"},
 		`{"template":{"id":"x","variables":{"a":{"b":[1e999,"\u0000"]}}}}`: {
 			"/template/variables/a/b/0 invalid_field", "/template/variables/a/b/1 invalid_field", "/to missing_recipient"},
+		// Files that cannot be had
+		with(`"attachments":[{"filename":"a","path":"https://example.com/a","content":"YQ=="},{"path":""},{"path":5},{"filename":"a"},{"path":"ftp://example.com/a"}]`): {
+			"/attachments/0/content invalid_attachment", "/attachments/1/path invalid_attachment", "/attachments/1/content invalid_attachment",
+			"/attachments/2/path invalid_field", "/attachments/2/content invalid_attachment", "/attachments/3/content invalid_attachment",
+			"/attachments/4/path invalid_attachment"},
 		// Written, but empty
 		with(`"scheduled_at":""`, `"expires_at":""`, `"lane":""`, `"on_unknown":""`): {
 			"/scheduled_at invalid_scheduled_at", "/expires_at invalid_expires_at", "/lane invalid_field", "/on_unknown invalid_field"},

@@ -35,6 +35,7 @@ func Hash(d *message.Draft) [32]byte {
 	for i := range d.Attachments {
 		a := &d.Attachments[i]
 		h.field("attachment", a.Filename, a.ContentType, a.ContentID)
+		h.field("path", a.Path) // not the bytes behind it, which may change
 		h.size(len(a.Data))
 		_, _ = h.Write(a.Data)
 	}
@@ -84,7 +85,7 @@ func (h hasher) pairs(d *message.Draft) {
 
 func (h hasher) text(s string) {
 	h.size(len(s))
-	for len(s) > 0 { // a body of 25 MB is not copied as a whole for this
+	for len(s) > 0 { // a body of many MB is not copied as a whole for this
 		n := copy(h.chunk, s)
 		_, _ = h.Write(h.chunk[:n])
 		s = s[n:]

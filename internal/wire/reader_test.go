@@ -119,13 +119,13 @@ func TestRow10BodyLimit(t *testing.T) {
 		return strings.NewReader(`{"x":"` + strings.Repeat("y", n-8) + `"}`)
 	}
 	var e *message.Error
-	if _, _, err := DecodeEmail(body(144), limits); !errors.As(err, &e) || e.Code != message.CodeValidation {
+	if _, _, err := DecodeEmail(body(145), limits); !errors.As(err, &e) || e.Code != message.CodeValidation {
 		t.Errorf("at the limit: %v", err)
 	}
-	if _, _, err := DecodeEmail(body(145), limits); !errors.As(err, &e) || e.Code != message.CodeBodyTooLarge {
+	if _, _, err := DecodeEmail(body(146), limits); !errors.As(err, &e) || e.Code != message.CodeBodyTooLarge {
 		t.Errorf("1 byte over: %v", err)
 	}
-	if got := BodyLimit(message.DefaultLimits()); got != 36<<20 {
+	if got := BodyLimit(message.DefaultLimits()); got != 58<<20 {
 		t.Errorf("the default limit is %d", got)
 	}
 }

@@ -1,0 +1,208 @@
+package accept
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/postrider/postrider/internal/message"
+)
+
+const (
+	// fetchTime bounds the fetching of all files of one message.
+	fetchTime = 15 * time.Second
+	// fetchWait is how long a message waits for its turn.
+	fetchWait = 5 * time.Second
+	// maxFetching is how many messages may have files fetched at the same time. Each
+	// holds what it fetched until it is stored: up to 40 MB.
+	maxFetching = 4
+	// keepTime bounds the keeping of all files of one message.
+	keepTime = time.Minute
+)
+
+// Blobs keeps the bytes of attachments apart from their messages. They are durable when
+// Keep returns nil, and a message may refer to them for some time after that; without
+// one they go by themselves. Its error wraps message.ErrUnavailable. Safe for concurrent
+// use.
+type Blobs interface {
+	Keep(ctx context.Context, tenant, size int64, data io.Reader) (message.Blob, error)
+}
+
+// Fetcher gets the file that a URL leads to, of at most limit bytes. The error is a
+// *message.FetchError. Safe for concurrent use.
+type Fetcher interface {
+	Fetch(ctx context.Context, url string, limit int64) ([]byte, error)
+}
+
+// KeepApart has large attachments kept apart from their messages. Without it they are
+// stored with them, whatever their size.
+func KeepApart(b Blobs) Option { return func(s *Service) { s.blobs = b } }
+
+// Fetch has files fetched whose URL is given instead of their content. Without it they
+// are refused.
+func Fetch(f Fetcher) Option {
+	return func(s *Service) { s.fetcher, s.fetching = f, make(chan struct{}, maxFetching) }
+}
+
+// files is what a Service has for attachments.
+type files struct {
+	blobs    Blobs
+	fetcher  Fetcher
+	fetching chan struct{}
+}
+
+// hasMore reports whether there is more to do for the draft than to commit it.
+func (f *files) hasMore(d *message.Draft) bool {
+	return len(d.Attachments) > 0 && (hasPaths(d) || f.blobs != nil && dataSize(d) > message.LargestInline)
+}
+
+func hasPaths(d *message.Draft) bool {
+	return slices.ContainsFunc(d.Attachments, func(a message.DraftAttachment) bool { return a.Path != "" })
+}
+
+func dataSize(d *message.Draft) (n int) {
+	for i := range d.Attachments {
+		n += len(d.Attachments[i].Data)
+	}
+	return n
+}
+
+// take commits a message, after its files are fetched and kept where there is that to
+// do. A repetition is answered before it.
+func (s *Service) take(ctx context.Context, draft *message.Draft, sub message.Submission) (message.Acceptance, error) {
+	if !s.hasMore(draft) {
+		return s.submit(ctx, sub)
+	}
+	answer, err := s.replay(ctx, sub.Message.TenantID, sub.IdempotencyKey, sub.Hash, errNotKnown)
+	if !errors.Is(err, errNotKnown) {
+		return answer, err
+	}
+	whole, done, err := s.prepare(ctx, sub.Message, draft)
+	if err != nil {
+		return message.Acceptance{}, err
+	}
+	defer done()
+	sub.Message = whole
+	return s.submit(ctx, sub)
+}
+
+// prepare returns the message of a valid draft with its files fetched and kept. Done gives
+// back what that takes until the message is stored, or given up.
+func (s *Service) prepare(ctx context.Context, m *message.Message, draft *message.Draft) (whole *message.Message, done func(), err error) {
+	whole, done = m, func() {}
+	if hasPaths(draft) {
+		if draft, done, err = s.fetchAll(ctx, draft); err != nil {
+			return nil, nil, err
+		}
+		if whole, err = s.write(ctx, m.TenantID, draft); err == nil {
+			whole.ID, whole.TenantID = m.ID, m.TenantID
+		}
+	}
+	if err == nil {
+		err = s.keepFiles(ctx, whole)
+	}
+	if err != nil {
+		done()
+		return nil, nil, err
+	}
+	return whole, done, nil
+}
+
+var errNotKnown = errors.New("no request is known under this key")
+
+// keepFiles puts all that is more than a message carries in itself where it can refer to
+// it. What was kept before an error, or for a message that is not stored after all, is
+// deleted as any blob that nothing refers to.
+func (s *Service) keepFiles(ctx context.Context, m *message.Message) error {
+	if s.blobs == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, keepTime, fmt.Errorf("keeping the attachments took longer than %v", keepTime))
+	defer cancel()
+	inline := int64(0)
+	for i := range m.Attachments {
+		a := &m.Attachments[i]
+		if inline+a.Size <= message.LargestInline {
+			inline += a.Size
+			continue
+		}
+		blob, err := s.blobs.Keep(ctx, m.TenantID, a.Size, bytes.NewReader(a.Data))
+		if err != nil {
+			return err
+		}
+		a.Blob, a.Data = blob, nil
+	}
+	return nil
+}
+
+// fetchAll returns the draft with all of its files. Done gives back what they take.
+func (s *Service) fetchAll(ctx context.Context, draft *message.Draft) (whole *message.Draft, done func(), err error) {
+	if s.fetcher == nil {
+		return nil, nil, refusePaths(draft)
+	}
+	waiting, cancel := context.WithTimeout(ctx, fetchWait)
+	defer cancel()
+	select {
+	case s.fetching <- struct{}{}:
+	case <-waiting.Done():
+		return nil, nil, &message.Error{
+			Code: message.CodeOverloaded, Detail: "too many files are being fetched at once; repeat this request shortly",
+		}
+	}
+	done = func() { <-s.fetching }
+	ctx, cancel = context.WithTimeout(ctx, fetchTime)
+	defer cancel()
+	if whole, err = s.fetch(ctx, draft); err != nil {
+		done()
+		return nil, nil, err
+	}
+	return whole, done, nil
+}
+
+// fetch gets the files one after the other: each may be as large as what the message has
+// left.
+func (s *Service) fetch(ctx context.Context, draft *message.Draft) (*message.Draft, error) {
+	whole := *draft
+	whole.Attachments = slices.Clone(draft.Attachments)
+	left := s.limits.MessageBytes - dataSize(draft) - len(draft.HTML) - len(draft.Text)
+	var faults message.Faults
+	for i := range whole.Attachments {
+		a := &whole.Attachments[i]
+		if a.Path == "" {
+			continue
+		}
+		data, err := s.fetcher.Fetch(ctx, a.Path, int64(max(left, 0)))
+		if err != nil {
+			faults.Add(pathPointer(i), message.CodeInvalidAttachment, reason(err))
+			break // the time of the rest is gone as well, or the caller repeats with another
+		}
+		a.Data = data
+		left -= len(data)
+	}
+	return &whole, faults.Err()
+}
+
+func pathPointer(i int) string { return message.Pointer("attachments", strconv.Itoa(i), "path") }
+
+// reason is what the caller may know of an error.
+func reason(err error) string {
+	if fetch, ok := errors.AsType[*message.FetchError](err); ok {
+		return fetch.Detail
+	}
+	return "the file could not be fetched"
+}
+
+func refusePaths(draft *message.Draft) error {
+	var faults message.Faults
+	for i := range draft.Attachments {
+		if draft.Attachments[i].Path != "" {
+			faults.Add(pathPointer(i), message.CodeUnsupportedField, "files are not fetched here; send the content in base64 instead")
+		}
+	}
+	return faults.Err()
+}
