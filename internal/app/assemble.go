@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/postrider/postrider/internal/accept"
+	"github.com/postrider/postrider/internal/blobs"
 	"github.com/postrider/postrider/internal/config"
 	"github.com/postrider/postrider/internal/httpapi"
 	"github.com/postrider/postrider/internal/httpserver"
@@ -52,7 +53,9 @@ type assembly struct {
 	worker  *worker.Worker
 	inbox   *mailcatch.Inbox
 	keys    *keys.Keyring
-	given   map[string]int64 // the keys of the settings, by tenant; once the tables exist
+	given   map[string]int64       // the keys of the settings, by tenant; once the tables exist
+	places  map[string]blobs.Place // by the name written down with what is there
+	blobs   *observedBlobs
 
 	watch    *watch
 	observed *observations
@@ -76,7 +79,8 @@ func assemble(ctx context.Context, log *slog.Logger, p plan) (*App, error) {
 	announce(log.With("worker_id", a.process.ID), p.build, p.settings)
 	a.watch, a.observed = newWatch(log, a.metrics), newObservations()
 	for _, step := range []func(context.Context) error{
-		a.openStore, a.openQueue, a.makeInbox, a.sendOut, a.holdKeys, a.takeIn, a.takeInEnqueued, a.serveAPI, a.serveMetrics, a.keepWatch,
+		a.openPlaces, a.openStore, a.makeBlobs, a.openQueue, a.makeInbox, a.sendOut, a.holdKeys,
+		a.takeIn, a.takeInEnqueued, a.serveAPI, a.serveMetrics, a.keepWatch,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, a.Stop(ctx))
@@ -185,6 +189,7 @@ func (a *assembly) sendOut(context.Context) error {
 	m, err := mailer.New(mailer.Config{
 		URL: a.relayHost().Reveal(), HelloName: string(a.sending.HelloName), SendTimeout: a.sending.SendTimeout,
 		ReplyTimeout: a.sending.ReplyTimeout, MaxIdle: a.sending.Consumers.Total(), Logger: a.log,
+		OpenBlob: a.blobs.Open,
 	})
 	if err != nil {
 		return err
@@ -240,7 +245,7 @@ func (a *assembly) takeIn(context.Context) error {
 	a.add(part{name: "sweep", start: noError(s.Start), stop: s.Stop})
 	a.templates = template.New(a.store, a.store)
 	a.accept = accept.New(a.metrics.AcceptStore(observedAccept{a.store, a.observed}), message.DefaultLimits(), a.relay.Wake, time.Now,
-		accept.WithGuard(a.metrics.Keys(a.keys)), accept.WithTemplates(a.templates))
+		append(a.acceptOptions(), accept.WithGuard(a.metrics.Keys(a.keys)), accept.WithTemplates(a.templates))...)
 	a.add(part{name: "accept", start: noError(a.accept.Start), stop: a.accept.Stop})
 	a.metrics.WatchOutbox(a.store)
 	a.lookAtServing()

@@ -42,6 +42,7 @@ const (
 	causeUnknown     = "unknown"
 	causeDeadLetters = "dead_letters"
 	causeExhausted   = "exhausted" // no file or connection can be opened
+	causePlace       = "place"     // attachments are where this process was not told of
 )
 
 // patience is for how long mail may wait, or a send may take, until that is

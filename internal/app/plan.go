@@ -19,10 +19,12 @@ type plan struct {
 	migrate  bool // bring the tables up to date at start
 	rabbitmq config.RabbitMQ
 	queue    config.Queue
+	blob     config.Blob
 	metrics  config.Metrics
 	grace    time.Duration
 
 	serving *config.Serving // takes messages in, relays and repairs
+	fetch   config.Fetching
 	repair  config.Repair
 	sending *config.Sending // sends
 	smtp    config.SMTP
@@ -32,15 +34,15 @@ type plan struct {
 // Producer takes messages in over HTTP, relays and repairs.
 func Producer(ctx context.Context, c *config.Producer, b Build) (*App, error) {
 	return assemble(ctx, Logger(c.Log), plan{
-		build: b, settings: c.Effective(), database: c.Database, rabbitmq: c.RabbitMQ, queue: c.Queue,
-		metrics: c.Metrics, grace: c.ShutdownGrace, serving: &c.Serving, repair: c.Repair,
+		build: b, settings: c.Effective(), database: c.Database, rabbitmq: c.RabbitMQ, queue: c.Queue, blob: c.Blob,
+		metrics: c.Metrics, grace: c.ShutdownGrace, serving: &c.Serving, fetch: c.Fetching, repair: c.Repair,
 	})
 }
 
 // Consumer sends.
 func Consumer(ctx context.Context, c *config.Consumer, b Build) (*App, error) {
 	return assemble(ctx, Logger(c.Log), plan{
-		build: b, settings: c.Effective(), database: c.Database, rabbitmq: c.RabbitMQ, queue: c.Queue,
+		build: b, settings: c.Effective(), database: c.Database, rabbitmq: c.RabbitMQ, queue: c.Queue, blob: c.Blob,
 		metrics: c.Metrics, grace: c.ShutdownGrace, sending: &c.Sending, smtp: c.SMTP,
 	})
 }
@@ -53,8 +55,8 @@ func Serve(ctx context.Context, c *config.Serve, b Build) (*App, error) {
 func servePlan(c *config.Serve, b Build) plan {
 	return plan{
 		build: b, settings: c.Effective(), database: c.Database, migrate: c.Migrate == "auto",
-		rabbitmq: c.RabbitMQ, queue: c.Queue, metrics: c.Metrics, grace: c.ShutdownGrace,
-		serving: &c.Serving, repair: c.Repair, sending: &c.Sending, smtp: c.SMTP,
+		rabbitmq: c.RabbitMQ, queue: c.Queue, blob: c.Blob, metrics: c.Metrics, grace: c.ShutdownGrace,
+		serving: &c.Serving, fetch: c.Fetching, repair: c.Repair, sending: &c.Sending, smtp: c.SMTP,
 	}
 }
 
@@ -62,7 +64,7 @@ func servePlan(c *config.Serve, b Build) plan {
 func Dev(ctx context.Context, c *config.Dev, b Build) (*App, error) {
 	return assemble(ctx, Logger(c.Log), plan{
 		build: b, settings: c.Effective(), database: c.Database, migrate: c.Migrate == "auto",
-		rabbitmq: c.RabbitMQ, queue: c.Queue, metrics: c.Metrics, grace: c.ShutdownGrace,
-		serving: &c.Serving, repair: c.Repair, sending: &c.Sending, smtp: c.SMTP, inbox: &c.Inbox,
+		rabbitmq: c.RabbitMQ, queue: c.Queue, blob: c.Blob, metrics: c.Metrics, grace: c.ShutdownGrace,
+		serving: &c.Serving, fetch: c.Fetching, repair: c.Repair, sending: &c.Sending, smtp: c.SMTP, inbox: &c.Inbox,
 	})
 }

@@ -320,7 +320,11 @@ func TestEffectiveIsSortedAndRedacted(t *testing.T) {
 	for _, s := range c.Effective() {
 		lines = append(lines, s.String())
 	}
-	want := `POSTRIDER_CONSUMERS=critical:8,high:16,normal:32,low:8  # default
+	want := `POSTRIDER_BLOB_ACCESS_KEY=  # not set
+POSTRIDER_BLOB_ALSO=  # not set
+POSTRIDER_BLOB_SECRET_KEY=  # not set
+POSTRIDER_BLOB_URL=db:  # default
+POSTRIDER_CONSUMERS=critical:8,high:16,normal:32,low:8  # default
 POSTRIDER_DATABASE_CONNS=16  # default
 POSTRIDER_DATABASE_URL=postgres://postrider:xxxxx@db:5432/postrider  # environment
 POSTRIDER_HELLO_NAME=  # not set

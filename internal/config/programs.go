@@ -15,6 +15,8 @@ type Producer struct {
 	Database Database
 	RabbitMQ RabbitMQ
 	Queue    Queue
+	Blob     Blob
+	Fetching
 	Repair
 	Running
 	Log Log
@@ -27,6 +29,7 @@ type Consumer struct {
 	Database Database
 	RabbitMQ RabbitMQ
 	Queue    Queue
+	Blob     Blob
 	SMTP     SMTP
 	Sending
 	Running
@@ -42,7 +45,9 @@ type Serve struct {
 	Schema
 	RabbitMQ RabbitMQ
 	Queue    Queue
-	SMTP     SMTP
+	Blob     Blob
+	Fetching
+	SMTP SMTP
 	Sending
 	Repair
 	Running
@@ -59,7 +64,9 @@ type Dev struct {
 	Schema
 	RabbitMQ RabbitMQ
 	Queue    Queue
-	SMTP     SMTP
+	Blob     Blob
+	Fetching
+	SMTP SMTP
 	Sending
 	Repair
 	Inbox Inbox
@@ -108,6 +115,7 @@ func (p *Producer) check(f *faults) {
 	requirePostgres(f, p.Database)
 	requireRabbitMQ(f, p.RabbitMQ)
 	p.RabbitMQ.check(f)
+	p.Blob.check(f)
 	apart(f, p.Listen, p.Metrics.Listen)
 }
 
@@ -115,6 +123,7 @@ func (c *Consumer) check(f *faults) {
 	requirePostgres(f, c.Database)
 	requireRabbitMQ(f, c.RabbitMQ)
 	c.RabbitMQ.check(f)
+	c.Blob.check(f)
 	requireSMTP(f, c.SMTP)
 	c.Sending.check(f)
 }
@@ -123,6 +132,7 @@ func (s *Serve) check(f *faults) {
 	s.checkPublic(f)
 	f.require("POSTRIDER_DATABASE_URL", s.Database.URL.Set(), "give postgres://user:password@host/name, or sqlite:FILE for a single machine")
 	s.RabbitMQ.check(f)
+	s.Blob.check(f)
 	oneWriter(f, s.Database, s.RabbitMQ)
 	requireSMTP(f, s.SMTP)
 	s.Sending.check(f)
@@ -134,6 +144,7 @@ func (s *Serve) check(f *faults) {
 func (d *Dev) check(f *faults) {
 	d.checkPrivate(f)
 	d.RabbitMQ.check(f)
+	d.Blob.check(f)
 	oneWriter(f, d.Database, d.RabbitMQ)
 	d.Sending.check(f)
 	d.checkAllLanes(f, d.RabbitMQ)
