@@ -71,8 +71,13 @@ func TestAMailOf40MBArrivesEqualAndNoWorkerHoldsIt(t *testing.T) {
 		worker := s.workers[len(s.workers)-1]
 		before := peak(s.TB, worker)
 		e, data := fileOf(s.TB, size)
-		s.await(s.post(e), message.StatusSent)
+		id := s.post(e)
+		s.await(id, message.StatusSent)
 		s.arrived(data)
+		shown, err := s.request(http.MethodGet, "/v1/emails/"+id+"/content", "", nil)
+		if err != nil || shown.status != http.StatusOK || !bytes.Equal(shown.body, s.relay.Mails()[0].Data) {
+			s.Errorf("the content shown is not the mail sent: %d, %d bytes, %v", shown.status, len(shown.body), err)
+		}
 		grown := peak(s.TB, worker) - before
 		s.Logf("the %s process grew by %d kB to %d kB", worker.name, grown>>10, (before+grown)>>10)
 		// Embedded, it has taken the request in as well; the race detector keeps a shadow

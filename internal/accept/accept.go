@@ -130,6 +130,9 @@ func (s *Service) Check(ctx context.Context, by *message.Grant, draft *message.D
 	case !by.AllowsSender(domain):
 		return nil, &message.Error{Code: message.CodeDomainNotAllowed, Detail: "this API key may not send from " + domain}
 	}
+	if s.fetcher == nil && hasPaths(draft) {
+		return nil, refusePaths(draft)
+	}
 	m.CreatedAt = s.now()
 	return m, nil
 }

@@ -264,7 +264,7 @@ func (a *assembly) serveAPI(context.Context) error {
 			handler, err := httpapi.New(httpapi.Config{
 				Limits: message.DefaultLimits(), Version: a.build.Version, Log: a.log,
 			}, httpapi.Ports{
-				Accept: a.accept, Check: a.accept, Emails: wakeful{a.store, a.relay}, Contents: a.store,
+				Accept: a.accept, Check: a.accept, Emails: wakeful{a.store, a.relay}, Contents: a.store, OpenBlob: a.blobs.Open,
 				Schedule: wakeful{a.store, a.relay}, Health: a.watch,
 				Keys: a.metrics.Keys(a.keys), Manager: keys.NewManager(a.store, time.Now), Tenants: a.store,
 				Templates: a.templates, Editor: a.templates,

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/postrider/postrider/internal/message"
+	"github.com/postrider/postrider/internal/render"
 	"github.com/postrider/postrider/internal/wire"
 )
 
@@ -35,6 +36,7 @@ type Ports struct {
 	Keys     Keys
 	Manager  KeyManager
 	Tenants  Tenants
+	OpenBlob render.Opener // reads files that are kept apart from their messages; nil: none is
 
 	Templates Templates
 	Editor    TemplateEditor

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -38,11 +39,33 @@ func (a *api) getContent(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return unrendered(err)
 	}
+	if err := a.readable(r.Context(), m); err != nil {
+		return err
+	}
 	h := w.Header()
 	h.Set("Content-Type", "message/rfc822")
 	h.Set("Content-Disposition", `attachment; filename="`+id.String()+`.eml"`)
 	h.Set("Content-Length", strconv.FormatInt(mail.Size(), 10))
-	_, _ = mail.WriteTo(w) // the peer may be gone; there is nobody to tell
+	// The peer may be gone, and a file that fails now leaves the answer shorter than it
+	// said, which the peer sees: there is nobody else to tell.
+	_, _ = mail.Write(r.Context(), w, a.OpenBlob)
+	return nil
+}
+
+// readable looks for the first file that is kept apart while an answer can still say
+// that it is away.
+func (a *api) readable(ctx context.Context, m *message.Message) error {
+	for i := range m.Attachments {
+		if m.Attachments[i].Blob.IsZero() || a.OpenBlob == nil {
+			continue
+		}
+		data, err := a.OpenBlob(ctx, m.Attachments[i].Blob)
+		if err != nil {
+			trailOf(ctx).err = err
+			return fault(codeUnavailable, "an attachment cannot be read now; repeat the request later")
+		}
+		return data.Close()
+	}
 	return nil
 }
 
@@ -50,7 +73,9 @@ func (a *api) getContent(w http.ResponseWriter, r *http.Request) error {
 func weigh(m *message.Message) int64 {
 	n := int64(len(m.Content.HTML) + len(m.Content.Text))
 	for _, a := range m.Attachments {
-		n += a.Size
+		if a.Blob.IsZero() { // else it is read in pieces
+			n += a.Size
+		}
 	}
 	return n
 }

@@ -50,7 +50,7 @@ func TestTheContentIsTheMailItself(t *testing.T) {
 }
 
 func TestContentsThatAreReadAtOnceAreBound(t *testing.T) {
-	w := newWorld(t, func(p *plan) { p.api.MemoryBytes = 10_000 })
+	w := newWorld(t, func(p *plan) { p.api.MemoryBytes = 12_000 })
 	id := w.post(`"text":"` + strings.Repeat("x", 6_000) + `"`)
 	w.do("GET", "/v1/emails/"+id+"/content", "").want(t, 200, "")
 	small := newWorld(t, func(p *plan) {

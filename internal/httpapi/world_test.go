@@ -77,7 +77,7 @@ func newWorld(t testing.TB, settings ...setting) *world {
 	service.Start()
 	p.api.Limits = p.limits
 	w.serve(p.api, p.ports(httpapi.Ports{
-		Accept: service, Check: service, Emails: w.store, Contents: w.store, Schedule: w.store, Health: w.checks,
+		Accept: service, Check: service, Emails: w.store, Contents: w.store, OpenBlob: w.store.Parts().Open, Schedule: w.store, Health: w.checks,
 		Keys: ring, Manager: keys.NewManager(w.store, time.Now), Tenants: w.store,
 		Templates: templates, Editor: templates,
 	}), p.server)
