@@ -252,6 +252,27 @@ func TestEnqueuedMailIsLikePosted(t *testing.T) {
 	})
 }
 
+func TestEnqueuedMailMayNameATemplate(t *testing.T) {
+	onPostgres(t, func(s *stack, db *pgx.Conn) {
+		s.ask("POST", "/v1/templates", orderTemplate, http.StatusCreated)
+		s.ask("POST", "/v1/templates/order/publish", "", http.StatusOK)
+		enqueue := func(variables string) (id string) {
+			err := db.QueryRow(s.Context(), `SELECT postrider.enqueue_email($1)`,
+				`{"to": "ann@example.com", "template": {"id": "order", "variables": `+variables+`}}`).Scan(&id)
+			if err != nil {
+				s.Fatal(err)
+			}
+			return id
+		}
+		if e := s.await(enqueue(`{"NAME": "Ann"}`), message.StatusSent); e.Subject != "Order of Ann" || e.Template == nil {
+			s.Errorf("sent %+v", e)
+		}
+		if e := s.await(enqueue(`{}`), message.StatusFailed); !strings.Contains(e.Attempts[0].Detail, "NAME") {
+			s.Errorf("the history says %+v", e.Attempts)
+		}
+	})
+}
+
 // TestThePageOnEnqueueingWorksAsItStands runs its SQL and its Go program, and what the
 // quick start has of them. For Python and Node it names drivers that are not here.
 func TestThePageOnEnqueueingWorksAsItStands(t *testing.T) {

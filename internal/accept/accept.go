@@ -139,7 +139,7 @@ func (s *Service) Check(ctx context.Context, by *message.Grant, draft *message.D
 
 // compose renders and validates the draft: it is the way of all messages.
 func (s *Service) compose(ctx context.Context, by *message.Grant, draft *message.Draft) (*message.Message, error) {
-	m, err := s.write(ctx, by.TenantID, draft)
+	m, err := s.write(ctx, by.TenantID, draft, s.now())
 	if err != nil {
 		return nil, err
 	}

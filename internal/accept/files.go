@@ -99,7 +99,7 @@ func (s *Service) prepare(ctx context.Context, m *message.Message, draft *messag
 		if draft, done, err = s.fetchAll(ctx, draft); err != nil {
 			return nil, nil, err
 		}
-		if whole, err = s.write(ctx, m.TenantID, draft); err == nil {
+		if whole, err = s.write(ctx, m.TenantID, draft, s.now()); err == nil {
 			whole.ID, whole.TenantID = m.ID, m.TenantID
 		}
 	}

@@ -22,7 +22,7 @@ func (a *assembly) takeInEnqueued(context.Context) error {
 		return nil
 	}
 	in := intake.New(intake.Config{
-		Store: a.metrics.IntakeStore(observedIntake{a.store, a.observed}), Read: readEnqueued(message.DefaultLimits()),
+		Store: a.metrics.IntakeStore(observedIntake{a.store, a.observed}), Read: a.readEnqueued,
 		Wake: a.relay.Wake, Logger: a.log,
 	})
 	a.add(part{name: "intake", start: noError(in.Start), stop: in.Stop})
@@ -33,23 +33,25 @@ func (a *assembly) takeInEnqueued(context.Context) error {
 
 // readEnqueued reads and validates as the API does, by the time of the call: what
 // was right then is not refused because it had to wait.
-func readEnqueued(limits message.Limits) intake.Read {
-	return func(e message.Enqueued) message.Reading {
-		draft, hash, err := wire.ReadEmail(bytes.NewReader(e.Email), limits, e.At)
-		var m *message.Message
-		if err == nil {
-			m, err = limits.Validate(draft, e.At)
-		}
-		if err == nil {
-			return message.Reading{Message: m, Hash: hash}
-		}
-		refused, ok := errors.AsType[*message.Error](err)
-		if !ok {
-			refused = &message.Error{Code: message.CodeValidation, Detail: err.Error()}
-		}
-		draft, _, _ = wire.DecodeEmail(bytes.NewReader(e.Email), limits) // what can be read of it; it is refused already
-		return message.Reading{Message: limits.Refused(cmp.Or(draft, &message.Draft{})), Refused: refused}
+func (a *assembly) readEnqueued(ctx context.Context, e message.Enqueued) (message.Reading, error) {
+	limits := message.DefaultLimits()
+	draft, hash, err := wire.ReadEmail(bytes.NewReader(e.Email), limits, e.At)
+	var m *message.Message
+	if err == nil {
+		m, err = a.accept.Compose(ctx, e.TenantID, draft, e.At)
 	}
+	switch {
+	case err == nil:
+		return message.Reading{Message: m, Hash: hash}, nil
+	case errors.Is(err, message.ErrUnavailable):
+		return message.Reading{}, err
+	}
+	refused, ok := errors.AsType[*message.Error](err)
+	if !ok {
+		refused = &message.Error{Code: message.CodeValidation, Detail: err.Error()}
+	}
+	draft, _, _ = wire.DecodeEmail(bytes.NewReader(e.Email), limits) // what can be read of it; it is refused already
+	return message.Reading{Message: limits.Refused(cmp.Or(draft, &message.Draft{})), Refused: refused}, nil
 }
 
 type observedIntake struct {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postrider/postrider/internal/accept"
 	"github.com/postrider/postrider/internal/httpapi"
 	"github.com/postrider/postrider/internal/message"
 )
@@ -45,7 +46,7 @@ func TestWhatWaitsInTheIntake(t *testing.T) {
 
 // Whatever a caller has left there becomes a message, and none of it ends a line.
 func TestEveryEnqueuedEmailIsRead(t *testing.T) {
-	read := readEnqueued(message.DefaultLimits())
+	a := &assembly{accept: accept.New(nil, message.DefaultLimits(), nil, time.Now)}
 	at := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 	body := func(member string) string {
 		return `{"from": "a@b.example", "to": "c@d.example", "text": "t"` + member + `}`
@@ -64,10 +65,15 @@ func TestEveryEnqueuedEmailIsRead(t *testing.T) {
 		body(`, "headers": {"Bcc": "x@y.example"}`):                                            "/headers/Bcc",
 		body(`, "cc": [` + strings.TrimSuffix(strings.Repeat(`"x",`, 30_000), ",") + `]`):      "too many",
 		`{"from": "a@b.example", "to": [` + strings.TrimSuffix(strings.Repeat(`"x@y.example",`, 51), ",") + `], "text": "t"}`: "51 recipients",
+		body(`, "attachments": [{"path": "https://example.com/a"}]`):                                                          "/attachments/0/path",
+		`{"template": {"id": "x"}, "to": "c@d.example"}`:                                                                      "/template",
 		`[]`: "must be a JSON object",
 		``:   "empty",
 	} {
-		r := read(message.Enqueued{Email: []byte(email), At: at})
+		r, err := a.readEnqueued(t.Context(), message.Enqueued{Email: []byte(email), At: at})
+		if err != nil {
+			t.Fatal(err)
+		}
 		if (r.Refused == nil) != (fault == "") || r.Refused != nil && !strings.Contains(r.Refused.Error(), fault) {
 			t.Errorf("%.100s: refused with %.200v, want %q", email, r.Refused, fault)
 		}

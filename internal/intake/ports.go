@@ -30,4 +30,6 @@ type Store interface {
 }
 
 // Read turns the JSON of an email into a message, or refuses it. It changes nothing.
-type Read = func(message.Enqueued) message.Reading
+// The error wraps message.ErrUnavailable: whether the email is right cannot be said
+// now, and it stays where it is.
+type Read = func(context.Context, message.Enqueued) (message.Reading, error)

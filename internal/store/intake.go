@@ -27,7 +27,7 @@ const intakeBytes = 4 << 20
 //
 // An email that the database does not take, for a reason of its own, is refused as
 // well; if that fails too, it stays where it is, and holds up no other.
-func (s *Store) TakeIn(ctx context.Context, limit int, read func(message.Enqueued) message.Reading) ([]message.TakenIn, error) {
+func (s *Store) TakeIn(ctx context.Context, limit int, read reading) ([]message.TakenIn, error) {
 	var found []uuid.UUID
 	var taken []message.TakenIn
 	err := s.tx(ctx, "take in", func(ctx context.Context, t *txn) (err error) {
@@ -46,14 +46,20 @@ func (s *Store) TakeIn(ctx context.Context, limit int, read func(message.Enqueue
 
 // takeInEach gives each email a transaction of its own, since one of them is at
 // fault.
-func (s *Store) takeInEach(ctx context.Context, ids []uuid.UUID, read func(message.Enqueued) message.Reading) ([]message.TakenIn, error) {
+func (s *Store) takeInEach(ctx context.Context, ids []uuid.UUID, read reading) ([]message.TakenIn, error) {
 	var all []message.TakenIn
 	var stuck []error
 	for _, id := range ids {
 		taken, err := s.takeInOne(ctx, id, read)
 		if err != nil && !isUnavailable(err) {
 			s.log.Error("an enqueued email cannot be stored: it is refused", "message", id, "error", err)
-			taken, err = s.takeInOne(ctx, id, func(e message.Enqueued) message.Reading { return unstorable(read(e)) })
+			taken, err = s.takeInOne(ctx, id, func(ctx context.Context, e message.Enqueued) (message.Reading, error) {
+				r, err := read(ctx, e)
+				if err != nil {
+					return r, err
+				}
+				return unstorable(r), nil
+			})
 		}
 		if isUnavailable(err) {
 			return all, err
@@ -66,13 +72,16 @@ func (s *Store) takeInEach(ctx context.Context, ids []uuid.UUID, read func(messa
 	return all, errors.Join(stuck...)
 }
 
-func (s *Store) takeInOne(ctx context.Context, id uuid.UUID, read func(message.Enqueued) message.Reading) (taken []message.TakenIn, err error) {
+func (s *Store) takeInOne(ctx context.Context, id uuid.UUID, read reading) (taken []message.TakenIn, err error) {
 	err = s.tx(ctx, "take in", func(ctx context.Context, t *txn) (err error) {
 		taken, err = t.takeIn(ctx, []uuid.UUID{id}, read)
 		return err
 	})
 	return taken, err
 }
+
+// reading is intake.Read.
+type reading = func(context.Context, message.Enqueued) (message.Reading, error)
 
 // unstorable refuses what was valid. Nothing of it is kept: nobody knows what of it
 // the database does not take.
@@ -117,7 +126,7 @@ type entry struct {
 }
 
 // takeIn moves emails into messages and commits.
-func (t *txn) takeIn(ctx context.Context, ids []uuid.UUID, read func(message.Enqueued) message.Reading) ([]message.TakenIn, error) {
+func (t *txn) takeIn(ctx context.Context, ids []uuid.UUID, read reading) ([]message.TakenIn, error) {
 	entries, err := t.readEnqueued(ctx, ids)
 	if err != nil || len(entries) == 0 {
 		return nil, err
@@ -125,7 +134,9 @@ func (t *txn) takeIn(ctx context.Context, ids []uuid.UUID, read func(message.Enq
 	var jobs []accepting
 	for i := range entries {
 		e := &entries[i]
-		e.Reading = read(e.Enqueued)
+		if e.Reading, err = read(ctx, e.Enqueued); err != nil {
+			return nil, err
+		}
 		e.Message.ID, e.Message.TenantID = e.ID, e.TenantID
 		if e.Refused == nil {
 			jobs = append(jobs, accepting{

@@ -82,7 +82,7 @@ const letter = `{"from": "a@example.com", "to": "b@example.com", "subject": "s",
 
 // reads takes every email for a message to b@example.com about its own subject, and
 // refuses those whose subject is "bad".
-func reads(e message.Enqueued) message.Reading {
+func reads(_ context.Context, e message.Enqueued) (message.Reading, error) {
 	var email struct{ Subject string }
 	if err := json.Unmarshal(e.Email, &email); err != nil {
 		panic(err)
@@ -92,9 +92,9 @@ func reads(e message.Enqueued) message.Reading {
 		Head: message.Head{Subject: email.Subject, To: []message.Address{{Email: "b@example.com"}}},
 	}
 	if email.Subject == "bad" {
-		return message.Reading{Message: m, Refused: &message.Error{Code: message.CodeValidation, Detail: "it is bad"}}
+		return message.Reading{Message: m, Refused: &message.Error{Code: message.CodeValidation, Detail: "it is bad"}}, nil
 	}
-	return message.Reading{Message: m, Hash: [32]byte{byte(len(email.Subject))}}
+	return message.Reading{Message: m, Hash: [32]byte{byte(len(email.Subject))}}, nil
 }
 
 func (c *caller) takeIn() []message.TakenIn {
