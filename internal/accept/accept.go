@@ -192,14 +192,4 @@ func (s *Service) commit(ctx context.Context, subs []message.Submission) []messa
 }
 
 // weigh is about the number of bytes the message occupies.
-func weigh(s message.Submission) int {
-	m := s.Message
-	n := len(m.Content.HTML) + len(m.Content.Text) + len(m.Head.Subject)
-	for _, h := range m.Head.Headers {
-		n += len(h.Name) + len(h.Value)
-	}
-	for i := range m.Attachments {
-		n += len(m.Attachments[i].Data)
-	}
-	return n
-}
+func weigh(s message.Submission) int { return s.Message.Bytes() }

@@ -54,6 +54,23 @@ func (s observedAccept) Accept(ctx context.Context, subs []message.Submission) [
 	return answers
 }
 
+type observedBatches struct {
+	accept.BatchStore
+	o *observations
+}
+
+// AcceptBatch implements accept.BatchStore. A refusal is the caller's fault.
+func (s observedBatches) AcceptBatch(ctx context.Context, b *message.Batch) (message.BatchAnswer, error) {
+	begun := time.Now()
+	answer, err := s.BatchStore.AcceptBatch(ctx, b)
+	failed := err
+	if _, refused := errors.AsType[*message.Error](err); refused {
+		failed = nil
+	}
+	s.o.accepting.of("commit").note(begun, failed)
+	return answer, err
+}
+
 type observedOutbox struct {
 	relay.Store
 	o *observations

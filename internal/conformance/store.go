@@ -17,6 +17,7 @@ import (
 // StorePorts is everything the programs ask of a store, gathered for the suite.
 type StorePorts interface {
 	accept.Store
+	accept.BatchStore
 	relay.Store
 	worker.Store
 	worker.DeadLetters
@@ -76,7 +77,7 @@ type storeCase struct {
 func storeCases() []storeCase {
 	var all []storeCase
 	for _, cases := range [][]storeCase{
-		acceptCases(), relayCases(), claimCases(), markCases(), recordCases(), sweepCases(), steerCases(), readCases(), searchCases(), modelCases(), crowdCases(),
+		acceptCases(), batchCases(), relayCases(), claimCases(), markCases(), recordCases(), sweepCases(), steerCases(), readCases(), searchCases(), modelCases(), crowdCases(),
 	} {
 		all = append(all, cases...)
 	}

@@ -24,7 +24,8 @@ type idempotent struct {
 // first is what the first request under a key was, and came to.
 type first struct {
 	hash      [32]byte
-	answer    message.Acceptance // as a repetition is told
+	answer    message.Acceptance   // as a repetition is told
+	batch     *message.BatchAnswer // in place of it, where the request was a batch
 	expiresAt time.Time
 }
 
@@ -83,12 +84,16 @@ func check(m *message.Message, recipients []message.Recipient) error {
 
 func (f first) answerTo(hash [32]byte) message.Acceptance {
 	if f.hash != hash {
-		return message.Acceptance{Err: &message.Error{
-			Code:   message.CodeIdempotencyConflict,
-			Detail: "this Idempotency-Key was used for another request; use a new key for each new message",
-		}}
+		return message.Acceptance{Err: conflict()}
 	}
 	return f.answer
+}
+
+func conflict() *message.Error {
+	return &message.Error{
+		Code:   message.CodeIdempotencyConflict,
+		Detail: "this Idempotency-Key was used for another request; use a new key for each new message",
+	}
 }
 
 func (db *Database) insert(posted *message.Message, recipients []message.Recipient, now time.Time) {

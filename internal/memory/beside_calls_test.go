@@ -39,6 +39,8 @@ func kinds() []kind {
 		{name: "clock", weight: 1, draw: (*pair).tell},
 		{name: "read", weight: 1, draw: (*pair).read},
 		{name: "accept", weight: 3, draw: (*pair).accept},
+		{name: "accept a batch", weight: 2, draw: (*pair).acceptBatch},
+		{name: "replay of a batch", weight: 1, draw: (*pair).replayBatch},
 		{name: "renew", weight: 3, draw: (*pair).renew, restarts: true, judges: true},
 		{name: "repair", weight: 1, draw: (*pair).repair},
 		{name: "cancel", weight: 2, draw: (*pair).cancel},
@@ -101,6 +103,42 @@ func (p *pair) accept() call {
 			answers = append(answers, answer{a, err})
 		}
 		return answers
+	}}
+}
+
+// batch is one whose messages are right more often than not. Its keys are those
+// of single messages, its hashes are not.
+func (p *pair) batch() *message.Batch {
+	b := &message.Batch{ID: message.NewID(), TenantID: message.DefaultTenant}
+	for range p.pick(4, "messages") {
+		s := p.submission(nil)
+		s.Message.TenantID = b.TenantID
+		b.Messages = append(b.Messages, s.Message)
+	}
+	for i := range p.pick(3, "refused") {
+		b.Refused = append(b.Refused, message.Refusal{Index: i, Message: "no"})
+	}
+	b.IdempotencyKey, b.Hash = p.key()
+	b.Hash[1] = 1
+	return b
+}
+
+func (p *pair) acceptBatch() call {
+	b := p.batch()
+	for _, m := range b.Messages {
+		p.posted = append(p.posted, message.Submission{Message: m})
+	}
+	return call{fmt.Sprintf("accept a batch of %d", len(b.Messages)), func(ctx context.Context, s conformance.StorePorts) any {
+		answer, err := s.AcceptBatch(ctx, b)
+		return []any{answer, class(err)}
+	}}
+}
+
+func (p *pair) replayBatch() call {
+	b := p.batch()
+	return call{"replay of the batch " + b.IdempotencyKey, func(ctx context.Context, s conformance.StorePorts) any {
+		answer, found, err := s.ReplayBatch(ctx, message.DefaultTenant, b.IdempotencyKey, b.Hash)
+		return []any{answer, found, class(err)}
 	}}
 }
 

@@ -47,6 +47,8 @@ type Limits struct {
 	MetadataBytes  int
 	ScheduleAhead  time.Duration // how far scheduled_at may lie ahead
 	FilenameLength int
+	BatchMessages  int // in one request
+	BatchBytes     int // as MessageBytes, of all its messages together
 }
 
 // DefaultLimits returns the limits the API documents.
@@ -54,5 +56,6 @@ func DefaultLimits() Limits {
 	return Limits{
 		MessageBytes: 40 << 20, BodyBytes: 25 << 20, Recipients: 50, Attachments: 100, Headers: 100, HeaderBytes: 2 << 10,
 		Tags: 20, MetadataBytes: 8 << 10, ScheduleAhead: 366 * 24 * time.Hour, FilenameLength: 255,
+		BatchMessages: 500, BatchBytes: 50 << 20,
 	}
 }

@@ -22,6 +22,13 @@ func (f *Faults) Add(pointer string, code Code, detail string) {
 	}
 }
 
+// AddAt notes the faults of a part of the request that stands at the pointer.
+func (f *Faults) AddAt(pointer string, e *Error) {
+	for _, fault := range e.Fields {
+		f.Add(pointer+fault.Pointer, fault.Code, fault.Detail)
+	}
+}
+
 // Full reports whether further faults are no longer kept.
 func (f *Faults) Full() bool { return len(f.list) >= maxFaults }
 

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -77,6 +78,13 @@ type Attachment struct {
 	SHA256      [32]byte
 	Data        []byte // nil where only the description was asked for, and where Blob has them
 	Blob        Blob   // where the bytes are kept, if not with the message
+}
+
+// HeaderID is the Message-ID of the mail with its brackets, the same for every
+// recipient and on every attempt.
+func (m *Message) HeaderID() string {
+	from := m.Head.From.Email
+	return "<" + m.ID.String() + "@" + from[strings.LastIndexByte(from, '@')+1:] + ">"
 }
 
 // Recipients lists the addresses of To, Cc and Bcc in that order with their

@@ -149,6 +149,16 @@ func (v *validator) onUnknown(s string) OnUnknown {
 // size bounds what one message may weigh in memory, in the store and on the
 // wire before encoding.
 func (v *validator) size(m *Message) {
+	total := m.Bytes()
+	if total > v.limits.MessageBytes {
+		v.fault("", CodeMessageTooLarge, fmt.Sprintf(
+			"text, html, headers and attachments together are %d bytes, more than %d", total, v.limits.MessageBytes))
+	}
+}
+
+// Bytes is what limits count: text, HTML, subject, headers and attachments,
+// decoded.
+func (m *Message) Bytes() int {
 	total := len(m.Content.HTML) + len(m.Content.Text) + len(m.Head.Subject)
 	for _, h := range m.Head.Headers {
 		total += len(h.Name) + len(h.Value)
@@ -156,8 +166,5 @@ func (v *validator) size(m *Message) {
 	for i := range m.Attachments {
 		total += len(m.Attachments[i].Data)
 	}
-	if total > v.limits.MessageBytes {
-		v.fault("", CodeMessageTooLarge, fmt.Sprintf(
-			"text, html, headers and attachments together are %d bytes, more than %d", total, v.limits.MessageBytes))
-	}
+	return total
 }

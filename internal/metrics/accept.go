@@ -51,6 +51,33 @@ func (s acceptStore) Replay(ctx context.Context, tenant int64, key string, hash 
 	return s.next.Replay(ctx, tenant, key, hash)
 }
 
+type batchStore struct {
+	accept.BatchStore
+	m *Metrics
+}
+
+// BatchStore counts what next commits.
+func (m *Metrics) BatchStore(next accept.BatchStore) accept.BatchStore { return batchStore{next, m} }
+
+// AcceptBatch implements accept.BatchStore. What is committed or not are all of
+// its messages; a replayed batch is one request.
+func (s batchStore) AcceptBatch(ctx context.Context, b *message.Batch) (message.BatchAnswer, error) {
+	begun := time.Now()
+	answer, err := s.BatchStore.AcceptBatch(ctx, b)
+	s.m.acceptTook.Observe(time.Since(begun).Seconds())
+	for i, m := range b.Messages {
+		switch {
+		case err != nil:
+			s.m.notAccepted.WithLabelValues(acceptCause(err)).Inc()
+		case !answer.Replayed:
+			s.m.accepted.WithLabelValues(string(m.Lane)).Inc()
+		case i == 0:
+			s.m.replayed.WithLabelValues(string(m.Lane)).Inc()
+		}
+	}
+	return answer, err
+}
+
 func acceptCause(err error) string {
 	var refused *message.Error
 	switch {

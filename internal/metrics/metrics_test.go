@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postrider/postrider/internal/accept"
 	"github.com/postrider/postrider/internal/intake"
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/metrics"
@@ -125,6 +126,30 @@ func TestTheIntakeIsShown(t *testing.T) {
 	m := metrics.New("test", nil)
 	m.WatchIntake(&ports{waiting: message.Waiting{Rows: 3, Oldest: 1500 * time.Millisecond}})
 	shows(t, m, `intake_rows 3`, `intake_oldest_seconds 1.5`)
+}
+
+// batchAnswer is a store for batches that answers it.
+type batchAnswer struct {
+	accept.BatchStore
+	answer message.BatchAnswer
+	err    error
+}
+
+func (b batchAnswer) AcceptBatch(context.Context, *message.Batch) (message.BatchAnswer, error) {
+	return b.answer, b.err
+}
+
+func TestBatchStoreCountsEveryMessage(t *testing.T) {
+	m := metrics.New("test", nil)
+	b := &message.Batch{Messages: []*message.Message{{Lane: message.LaneHigh}, {Lane: message.LaneLow}, {Lane: message.LaneHigh}}}
+	for _, store := range []batchAnswer{
+		{}, {answer: message.BatchAnswer{Replayed: true}}, {err: message.ErrUnavailable}, {err: &message.Error{Code: message.CodeIdempotencyConflict}},
+	} {
+		_, _ = m.BatchStore(store).AcceptBatch(t.Context(), b)
+	}
+	shows(t, m,
+		`accepted_total{lane="high"} 2`, `accepted_total{lane="low"} 1`, `accept_replayed_total{lane="high"} 1`, `accept_replayed_total{lane="low"} 0`,
+		`accept_errors_total{cause="unavailable"} 3`, `accept_errors_total{cause="conflict"} 3`, `accept_seconds_count 4`)
 }
 
 func TestRelayQueueCountsWhatTheBrokerTook(t *testing.T) {

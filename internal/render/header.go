@@ -40,7 +40,7 @@ func (c *composer) header(m *message.Message) error {
 		c.field("Subject", encodeText(strings.Trim(h.Subject, " \t")))
 	}
 	c.field("Date", m.CreatedAt.UTC().Format(time.RFC1123Z))
-	c.field("Message-ID", "<"+m.ID.String()+"@"+domain(h.From.Email)+">")
+	c.field("Message-ID", m.HeaderID())
 	for _, custom := range h.Headers {
 		c.custom(custom)
 	}
@@ -85,8 +85,6 @@ func shown(a message.Address, raw bool) string {
 	}
 	return (&mail.Address{Name: a.Name, Address: a.Email}).String()
 }
-
-func domain(email string) string { return email[strings.LastIndexByte(email, '@')+1:] }
 
 // custom writes a field the caller gave. Those that this package writes itself
 // would stand twice, and a Bcc would tell.

@@ -39,6 +39,7 @@ func (s *Store) Accept(ctx context.Context, submissions []message.Submission) []
 type accepting struct {
 	message.Submission
 	answer *message.Acceptance
+	batch  *keptBatch // what its key keeps where it stands for a batch; else nil
 }
 
 func accept(ctx context.Context, t *txn, jobs []accepting) error {

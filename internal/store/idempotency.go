@@ -33,11 +33,13 @@ func (j accepting) idempotent() idempotent {
 type first struct {
 	hash   [32]byte
 	answer message.Acceptance
+	batch  *keptBatch // nil: a single message
 }
 
 // firstAnswer is what a repetition is told beside the message's id.
 type firstAnswer struct {
-	ScheduledAt int64 `json:"scheduled_at,omitempty"` // milliseconds
+	ScheduledAt int64      `json:"scheduled_at,omitempty"` // milliseconds
+	Batch       *keptBatch `json:"batch,omitempty"`        // in place of it
 }
 
 // reserveKeys takes the keys that are new, answers the submissions whose key is
@@ -81,10 +83,14 @@ func leadersOf(jobs []accepting) map[idempotent]accepting {
 func (f first) answerTo(job accepting) {
 	*job.answer = f.answer
 	if f.hash != job.Hash {
-		*job.answer = message.Acceptance{Err: &message.Error{
-			Code:   message.CodeIdempotencyConflict,
-			Detail: "this Idempotency-Key was used for another request; use a new key for each new message",
-		}}
+		*job.answer = message.Acceptance{Err: conflict()}
+	}
+}
+
+func conflict() *message.Error {
+	return &message.Error{
+		Code:   message.CodeIdempotencyConflict,
+		Detail: "this Idempotency-Key was used for another request; use a new key for each new message",
 	}
 }
 
@@ -113,7 +119,7 @@ func (t *txn) takeKeys(ctx context.Context, leaders map[idempotent]accepting) (m
 func (t *txn) toTake(leaders map[idempotent]accepting, scan func(row) error) ([]command, error) {
 	l := list{columns: keyValues, fixed: []any{keyLife.Milliseconds()}}
 	for id, job := range leaders {
-		response, err := json.Marshal(firstAnswer{ScheduledAt: unixMillis(job.Message.ScheduledAt)})
+		response, err := json.Marshal(firstAnswer{ScheduledAt: unixMillis(job.Message.ScheduledAt), Batch: job.batch})
 		if err != nil {
 			return nil, fmt.Errorf("encode answer: %w", err)
 		}
@@ -174,17 +180,23 @@ func (t *txn) toLookUp(leaders map[idempotent]accepting, standing map[idempotent
 
 // Replay answers what the first request under the key came to, if it was the
 // same one. It takes no key.
-func (s *Store) Replay(ctx context.Context, tenant int64, key string, hash [32]byte) (answer message.Acceptance, found bool, err error) {
+func (s *Store) Replay(ctx context.Context, tenant int64, key string, hash [32]byte) (message.Acceptance, bool, error) {
+	f, found, err := s.standing(ctx, tenant, key)
+	return f.answer, found && f.hash == hash, err
+}
+
+// standing reads what stands under the key.
+func (s *Store) standing(ctx context.Context, tenant int64, key string) (f first, found bool, err error) {
 	err = s.read(ctx, "look for the first request of a key", func(ctx context.Context, t *txn) error {
 		return t.rows(ctx, `
 			SELECT tenant_id, key, hash, message_id, response FROM idempotency
-			WHERE tenant_id=$1 AND key=$2 AND expires_at>`+t.clock(), []any{tenant, key}, func(rows row) error {
-			f, err := scanFirst(rows, &idempotent{})
-			answer, found = f.answer, f.hash == hash
+			WHERE tenant_id=$1 AND key=$2 AND expires_at>`+t.clock(), []any{tenant, key}, func(rows row) (err error) {
+			f, err = scanFirst(rows, &idempotent{})
+			found = true
 			return err
 		})
 	})
-	return answer, found && err == nil, err
+	return f, found && err == nil, err
 }
 
 func scanFirst(rows row, id *idempotent) (first, error) {
@@ -198,7 +210,7 @@ func scanFirst(rows row, id *idempotent) (first, error) {
 	if err := json.Unmarshal([]byte(response), &told); err != nil {
 		return first{}, fmt.Errorf("read the answer kept under a key: %w", err)
 	}
-	f := first{answer: message.Acceptance{ID: messageID, Replayed: true, ScheduledAt: fromMillis(told.ScheduledAt)}}
+	f := first{answer: message.Acceptance{ID: messageID, Replayed: true, ScheduledAt: fromMillis(told.ScheduledAt)}, batch: told.Batch}
 	copy(f.hash[:], bytes.Clone(hash))
 	return f, nil
 }

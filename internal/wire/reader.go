@@ -30,8 +30,11 @@ const (
 // reading goes on; an error returned by a method ends it.
 type reader struct {
 	dec    *jsontext.Decoder
+	body   []byte
 	faults message.Faults
 	tokens int
+	most   int // tokens
+	within int // steps above what is read, which pointers leave out
 }
 
 // newReader takes the whole body into memory, because a single string can be
@@ -47,17 +50,22 @@ func newReader(r io.Reader, limit int64) (*reader, error) {
 	if bytes.HasPrefix(body, []byte("\xef\xbb\xbf")) {
 		return nil, broken(message.CodeInvalidJSON, "", "the body begins with a byte order mark")
 	}
-	return &reader{dec: jsontext.NewDecoder(bytes.NewBuffer(body))}, nil
+	return &reader{dec: jsontext.NewDecoder(bytes.NewBuffer(body)), body: body, most: maxTokens}, nil
 }
 
 // document reads a text that is one object and nothing else.
 func (r *reader) document(member func(name string) error) error {
+	return r.sole('{', "object", func() error { return r.object(member) })
+}
+
+// sole reads a text that is one value of the kind and nothing else.
+func (r *reader) sole(kind jsontext.Kind, name string, read func() error) error {
 	switch r.dec.PeekKind() {
-	case '{':
-		if err := r.object(member); err != nil {
+	case kind:
+		if err := read(); err != nil {
 			return err
 		}
-		return r.end()
+		return r.end(name)
 	case jsontext.KindInvalid:
 		_, err := r.dec.ReadToken()
 		if errors.Is(err, io.EOF) {
@@ -68,13 +76,13 @@ func (r *reader) document(member func(name string) error) error {
 	if err := r.skip(); err != nil {
 		return err
 	}
-	return broken(message.CodeInvalidJSON, "", "the body must be a JSON object")
+	return broken(message.CodeInvalidJSON, "", "the body must be a JSON "+name)
 }
 
-func (r *reader) end() error {
+func (r *reader) end(name string) error {
 	at := r.dec.InputOffset()
 	if _, err := r.dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return broken(message.CodeInvalidJSON, "", fmt.Sprintf("the body goes on after the object that ends at byte %d", at))
+		return broken(message.CodeInvalidJSON, "", fmt.Sprintf("the body goes on after the %s that ends at byte %d", name, at))
 	}
 	return nil
 }
@@ -182,7 +190,8 @@ func (r *reader) fault(code message.Code, detail string) {
 
 // pointer is where the reader stands. Names that a caller made up are cut.
 func (r *reader) pointer() string {
-	return message.Pointer(slices.Collect(r.dec.StackPointer().Tokens())...)
+	steps := slices.Collect(r.dec.StackPointer().Tokens())
+	return message.Pointer(steps[min(r.within, len(steps)):]...)
 }
 
 // skip reads the value that comes next, token by token so that depth and
@@ -217,11 +226,17 @@ func (r *reader) raw() (jsontext.Value, error) {
 }
 
 func (r *reader) count() error {
-	r.tokens++
 	if r.faults.Full() {
+		r.tokens++
 		return errStop
 	}
-	if r.tokens > maxTokens {
+	return r.spend()
+}
+
+// spend holds what was read to the limits of number and depth.
+func (r *reader) spend() error {
+	r.tokens++
+	if r.tokens > r.most {
 		r.fault(message.CodeTooLarge, "there are too many names and values up to here")
 		return errStop
 	}

@@ -1,0 +1,16 @@
+package message
+
+import "github.com/google/uuid"
+
+// File is an attachment of a stored message, without its bytes.
+type File struct {
+	ID          uuid.UUID // of its blob
+	TenantID    int64
+	MessageID   uuid.UUID
+	Filename    string
+	ContentType string
+	ContentID   string // set for inline images
+	Disposition string // "attachment" or "inline"
+	Size        int64  // bytes, decoded
+	Place       string // where its bytes are
+}
