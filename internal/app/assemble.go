@@ -50,6 +50,7 @@ type assembly struct {
 	broker  *rabbitmq.Queue // nil: the queue is in this process
 	relay   *relay.Relay
 	accept  *accept.Service
+	batches *accept.Batches
 	worker  *worker.Worker
 	inbox   *mailcatch.Inbox
 	keys    *keys.Keyring
@@ -246,6 +247,8 @@ func (a *assembly) takeIn(context.Context) error {
 	a.templates = template.New(a.store, a.store)
 	a.accept = accept.New(a.metrics.AcceptStore(observedAccept{a.store, a.observed}), message.DefaultLimits(), a.relay.Wake, time.Now,
 		append(a.acceptOptions(), accept.WithGuard(a.metrics.Keys(a.keys)), accept.WithTemplates(a.templates))...)
+	a.batches = accept.NewBatches(a.metrics.BatchStore(observedBatches{a.store, a.observed}), message.DefaultLimits(), a.relay.Wake, time.Now,
+		a.metrics.Keys(a.keys))
 	a.add(part{name: "accept", start: noError(a.accept.Start), stop: a.accept.Stop})
 	a.metrics.WatchOutbox(a.store)
 	a.lookAtServing()
@@ -262,9 +265,10 @@ func (a *assembly) serveAPI(context.Context) error {
 		name: "http",
 		start: func(ctx context.Context) error {
 			handler, err := httpapi.New(httpapi.Config{
-				Limits: message.DefaultLimits(), Version: a.build.Version, Log: a.log,
+				Limits: message.DefaultLimits(), PublicURL: a.serving.PublicURL.String(), Version: a.build.Version, Log: a.log,
 			}, httpapi.Ports{
-				Accept: a.accept, Check: a.accept, Emails: wakeful{a.store, a.relay}, Contents: a.store, OpenBlob: a.blobs.Open,
+				Accept: a.accept, Check: a.accept, Batches: a.batches, Emails: wakeful{a.store, a.relay}, Contents: a.store,
+				OpenBlob: a.blobs.Open, Files: a.store, FileBytes: blobs.NewReader(a.store, a.blobs.Open), Secrets: a.store,
 				Schedule: wakeful{a.store, a.relay}, Health: a.watch,
 				Keys: a.metrics.Keys(a.keys), Manager: keys.NewManager(a.store, time.Now), Tenants: a.store,
 				Templates: a.templates, Editor: a.templates,

@@ -8,8 +8,9 @@ const DevKey = "pr_dev_key_not_a_secret"
 
 // Serving is how callers reach the HTTP API.
 type Serving struct {
-	Listen  Address `default:":8080" dev:"127.0.0.1:8080" desc:"Where the HTTP API listens."`
-	APIKeys APIKeys `secret:"true" dev:"pr_dev_key_not_a_secret" desc:"Admin keys of the API as tenant:key, separated by commas: what a new server is first reached with, see Keys. A key alone belongs to the tenant default. Each is at least 16 characters long, except in dev."`
+	Listen    Address   `default:":8080" dev:"127.0.0.1:8080" desc:"Where the HTTP API listens."`
+	APIKeys   APIKeys   `secret:"true" dev:"pr_dev_key_not_a_secret" desc:"Admin keys of the API as tenant:key, separated by commas: what a new server is first reached with, see Keys. A key alone belongs to the tenant default. Each is at least 16 characters long, except in dev."`
+	PublicURL ServerURL `desc:"How callers reach the API, such as https://mail.example.com: what links to attachments begin with. Without it, the host that the request names."`
 }
 
 func (Serving) about() (string, string) {

@@ -20,6 +20,7 @@ type Config struct {
 	Limits      message.Limits
 	BodyBytes   int64            // the largest body; 0: what Limits can need
 	MemoryBytes int64            // all bodies that are being read or stored, with what they decode to; 0: 448 MiB, four of the largest
+	PublicURL   string           // how callers reach the server; "": as their requests say
 	Version     string           // shown at /
 	Now         func() time.Time // this host's clock; nil: time.Now
 	Log         *slog.Logger     // one line per request; nil: nowhere
@@ -27,16 +28,20 @@ type Config struct {
 
 // Ports are what the API stands on.
 type Ports struct {
-	Accept   Accepter
-	Check    Checker
-	Emails   Emails
-	Contents Contents
-	Schedule Rescheduler
-	Health   Health
-	Keys     Keys
-	Manager  KeyManager
-	Tenants  Tenants
-	OpenBlob render.Opener // reads files that are kept apart from their messages; nil: none is
+	Accept    Accepter
+	Check     Checker
+	Batches   BatchAccepter
+	Emails    Emails
+	Contents  Contents
+	Schedule  Rescheduler
+	Files     Files
+	FileBytes FileBytes
+	Secrets   Secrets
+	Health    Health
+	Keys      Keys
+	Manager   KeyManager
+	Tenants   Tenants
+	OpenBlob  render.Opener // reads files that are kept apart from their messages; nil: none is
 
 	Templates Templates
 	Editor    TemplateEditor
@@ -63,6 +68,9 @@ type api struct {
 	Ports
 	limits message.Limits
 	intake intake
+	batch  intake // of batches; what all bodies occupy is shared
+	links  *links
+	public string
 	now    func() time.Time
 }
 
@@ -76,15 +84,19 @@ func New(config Config, ports Ports) (http.Handler, error) {
 	if ports.Keys == nil {
 		return nil, errors.New("http api: nobody knows API keys")
 	}
+	memory := semaphore.NewWeighted(c.MemoryBytes)
 	a := &api{
 		Ports: ports, limits: c.Limits, now: c.Now,
-		intake: intake{each: c.BodyBytes, all: semaphore.NewWeighted(c.MemoryBytes)},
+		intake: intake{each: c.BodyBytes, all: memory},
+		links:  &links{secrets: ports.Secrets},
+		public: c.PublicURL,
+		batch:  intake{each: wire.BatchBodyLimit(c.Limits), all: memory},
 	}
 	docs, err := referencePage()
 	if err != nil {
 		return nil, fmt.Errorf("http api: %w", err)
 	}
-	return follow(c.Log, harden(route(a.routes(c.Version, docs)))), nil
+	return follow(c.Log, harden(a.unoffered(route(a.routes(c.Version, docs))))), nil
 }
 
 func (a *api) routes(version string, docs handler) *http.ServeMux {
@@ -96,6 +108,7 @@ func (a *api) routes(version string, docs handler) *http.ServeMux {
 		"GET /openapi.json":           openAPI,
 		"GET /docs":                   docs,
 		"POST /v1/emails":             a.signed(toSend, a.postEmail),
+		"POST /v1/emails/batch":       a.signed(toSend, a.postBatch),
 		"GET /v1/emails":              a.signed(toRead, a.listEmails),
 		"GET /v1/emails.csv":          a.signed(toRead, a.exportEmails),
 		"GET /v1/emails/{id}":         a.signed(toRead, a.getEmail),
@@ -118,6 +131,10 @@ func (a *api) routes(version string, docs handler) *http.ServeMux {
 		"POST /v1/templates/{id}/publish":   a.signed(toChange, a.publishTemplate),
 		"POST /v1/templates/{id}/duplicate": a.signed(toChange, a.duplicateTemplate),
 		"POST /v1/templates/{id}/render":    a.signed(toRead, a.renderTemplate),
+
+		"GET /v1/emails/{id}/attachments":                          a.signed(toRead, a.listFiles),
+		"GET /v1/emails/{id}/attachments/{attachment_id}":          a.signed(toRead, a.getFile),
+		"GET /v1/emails/{id}/attachments/{attachment_id}/download": a.download, // signed in the link itself
 	} {
 		mux.Handle(pattern, refusing(h))
 	}

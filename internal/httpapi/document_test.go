@@ -58,6 +58,9 @@ func (d *document) check(t *testing.T, method, path string, status int, header h
 		pointer, object = "/components/responses/Problem", d.at("/components/responses/Problem")
 	}
 	media, _, _ := strings.Cut(header.Get("Content-Type"), ";")
+	if dig(object, "content", "*/*") != nil {
+		return // a file
+	}
 	if dig(object, "content", media, "schema") == nil {
 		t.Errorf("%s %s: %d with Content-Type %q is not documented", method, path, status, media)
 		return
@@ -74,8 +77,9 @@ func (d *document) answer(method, path string, status int) (string, map[string]a
 	if method == "head" {
 		method = "get"
 	}
+	exact := dig(d.root, "paths", path) != nil
 	for template := range dig(d.root, "paths") {
-		if !matches(template, path) {
+		if !matches(template, path) || exact && template != path {
 			continue
 		}
 		pointer := "/paths/" + escape(template) + "/" + method + "/responses/" + strconv.Itoa(status)
@@ -177,8 +181,18 @@ func TestTheDocumentHasEveryRoute(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for path, methods := range d.operations() {
-		a := w.do("TRACE", strings.ReplaceAll(path, "{id}", "x"), "")
+	all := d.operations()
+	for path := range all {
+		at := strings.ReplaceAll(path, "{id}", "x")
+		var methods []string
+		for template, more := range all { // what is not batch's own may still be that of an email of this name
+			if matches(template, at) {
+				methods = append(methods, more...)
+			}
+		}
+		slices.Sort(methods)
+		methods = slices.Compact(methods)
+		a := w.do("TRACE", at, "")
 		var allowed []string
 		for method := range strings.SplitSeq(a.header.Get("Allow"), ", ") {
 			if method != http.MethodHead {

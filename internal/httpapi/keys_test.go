@@ -165,9 +165,12 @@ func TestNoTenantReachesWhatIsAnothers(t *testing.T) {
 		t.Fatal(err)
 	}
 	key, as := w.key()
+	withFile := w.withFiles(map[string][]byte{"a": []byte("a")})
+	file := w.do("GET", "/v1/emails/"+withFile+"/attachments", "").json["data"].([]any)[0].(map[string]any)["id"].(string)
 	things := map[string]string{ // a path → the id of something of tenant A's
 		"/v1/emails/{id}": w.post(), "/v1/emails/{id}/cancel": w.post(), "/v1/emails/{id}/retry": w.post(),
 		"/v1/emails/{id}/content": w.post(), "/v1/emails/{id}/events": w.post(), "/v1/api-keys/{id}": key,
+		"/v1/emails/{id}/attachments": withFile, "/v1/emails/{id}/attachments/{attachment_id}": withFile,
 	}
 	bodies := map[string]string{
 		"PATCH /v1/emails/{id}": inAnHour(), "PATCH /v1/templates/{id}": `{"html":"y"}`, "POST /v1/templates/{id}/render": `{}`,
@@ -186,7 +189,8 @@ func TestNoTenantReachesWhatIsAnothers(t *testing.T) {
 					t.Errorf("%s: say here what of tenant A's it can be about", path)
 					continue
 				}
-				w.do(method, strings.ReplaceAll(path, "{id}", about), bodies[method+" "+path], asB...).want(t, 404, "not_found")
+				at := strings.NewReplacer("{id}", about, "{attachment_id}", file).Replace(path)
+				w.do(method, at, bodies[method+" "+path], asB...).want(t, 404, "not_found")
 			case method == http.MethodGet:
 				a := w.do(method, path, "", asB...)
 				empty := strings.Count(string(a.body), "\n") == 1 // a table of its header alone

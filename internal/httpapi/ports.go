@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/google/uuid"
@@ -27,6 +28,33 @@ type Checker interface {
 // their attachments. Errors as for Emails.
 type Contents interface {
 	Message(ctx context.Context, tenant int64, id uuid.UUID) (*message.Message, error)
+}
+
+// BatchAccepter takes the emails of a batch in, as it is told all or those that
+// are right. When it returns nil they are committed. Errors as for Accepter; the
+// pointers of a *message.Error begin with the index. Safe for concurrent use.
+type BatchAccepter interface {
+	AcceptBatch(ctx context.Context, by *message.Grant, batch *message.BatchDraft) (message.BatchAnswer, error)
+}
+
+// Files reads the attachments of stored messages: the list in the message's own
+// order. Errors as for Emails. Safe for concurrent use.
+type Files interface {
+	Files(ctx context.Context, tenant int64, id uuid.UUID) ([]message.File, error)
+}
+
+// FileBytes reads the n-th attachment of a message, from 0, without all of it in
+// memory. Reading ends in an error unless the bytes are those that were accepted.
+// The caller closes the reader; ctx bounds the reading too. Errors as for Emails.
+type FileBytes interface {
+	OpenAttachment(ctx context.Context, tenant int64, id uuid.UUID, n int) (message.Attachment, io.ReadCloser, error)
+}
+
+// Secrets are 32 random bytes under a name, the same for every process of an
+// installation and for ever. An error wraps message.ErrUnavailable. Safe for
+// concurrent use.
+type Secrets interface {
+	Secret(ctx context.Context, name string) ([32]byte, error)
 }
 
 // Emails reads messages and steers their deliveries, within one tenant. Errors

@@ -20,6 +20,7 @@ const (
 	codeOverloaded                    = message.CodeOverloaded
 	codeUnavailable      message.Code = "unavailable"
 	codeInternal         message.Code = "internal_error"
+	codeNotImplemented   message.Code = "not_implemented"
 )
 
 // problemDocs is where each code is explained, under its name.
@@ -41,7 +42,7 @@ type kind struct {
 // stands for single fields and is answered like message.CodeValidation.
 func kinds() map[message.Code]kind {
 	return map[message.Code]kind{
-		message.CodeInvalidJSON:          {400, "validation_error", "The body is not a JSON object"},
+		message.CodeInvalidJSON:          {400, "validation_error", "The body is not the JSON that belongs here"},
 		message.CodeDuplicateKey:         {400, "validation_error", "The body holds a key twice"},
 		message.CodeTooDeep:              {400, "validation_error", "The body is nested too deeply"},
 		message.CodeInvalidIdempotency:   {400, "invalid_idempotency_key", "The idempotency key is not usable"},
@@ -63,6 +64,7 @@ func kinds() map[message.Code]kind {
 		message.CodeRateLimit:            {429, "rate_limit_exceeded", "The API key makes too many requests"},
 		message.CodeDailyQuota:           {429, "daily_quota_exceeded", "The API key's daily quota is used up"},
 		codeInternal:                     {500, "internal_server_error", "Something went wrong in Postrider"},
+		codeNotImplemented:               {501, "not_implemented", "Postrider does not offer this call"},
 		codeOverloaded:                   {503, "application_error", "Too many requests are being read at once"},
 		codeUnavailable:                  {503, "application_error", "Postrider cannot take this request now"},
 	}
@@ -95,6 +97,34 @@ func kindOf(code message.Code) kind {
 	return table[message.CodeValidation]
 }
 
+// nameOf is more exact than the kind's name where every fault is of one sort that
+// Resend has a name for.
+func nameOf(e *message.Error, k kind) string {
+	name := k.name
+	for i, f := range e.Fields {
+		sort := sortOf(f)
+		if sort == "" || i > 0 && sort != name {
+			return k.name
+		}
+		name = sort
+	}
+	return name
+}
+
+func sortOf(f message.FieldError) string {
+	switch f.Code {
+	case message.CodeMissingField, message.CodeMissingRecipient, message.CodeEmptyBody:
+		return "missing_required_field"
+	case message.CodeInvalidAttachment:
+		return "invalid_attachment"
+	case message.CodeInvalidAddress:
+		if strings.HasSuffix(f.Pointer, "/from") { // in a batch an index is before it
+			return "invalid_from_address"
+		}
+	}
+	return ""
+}
+
 // problem is the body of every refusal: RFC 9457 with the members that Resend's
 // SDKs read (name, message, statusCode) beside it.
 type problem struct {
@@ -114,7 +144,7 @@ func newProblem(e *message.Error, requestID string) problem {
 	k := kindOf(e.Code)
 	return problem{
 		Type: problemDocs + string(e.Code), Title: k.title, Status: k.status, Detail: e.Detail, Code: e.Code,
-		RequestID: requestID, Errors: e.Fields, Name: k.name, Message: sentence(e), StatusCode: k.status,
+		RequestID: requestID, Errors: e.Fields, Name: nameOf(e, k), Message: sentence(e), StatusCode: k.status,
 	}
 }
 

@@ -106,11 +106,17 @@ func writeLine(log *slog.Logger, r *http.Request, t *trail, begun time.Time) {
 	if t.code != "" {
 		attrs = append(attrs, slog.String("code", string(t.code)))
 	}
-	if t.err != nil && (t.status >= 500 || t.status < 400) { // one below was broken off in the midst
+	if t.failed() {
 		level = severity(r.Context())
 		attrs = append(attrs, slog.String("error", t.err.Error()))
 	}
 	log.LogAttrs(r.Context(), level, "request", attrs...)
+}
+
+// failed reports whether the request met a fault that is not its caller's. An
+// answer that was cut off has a status that says nothing of it.
+func (t *trail) failed() bool {
+	return t.err != nil && (t.status >= 500 && t.code != codeNotImplemented || t.status < 400)
 }
 
 // severity of a failed request: one whose caller has left fails by that.

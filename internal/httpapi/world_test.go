@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/postrider/postrider/internal/accept"
+	"github.com/postrider/postrider/internal/blobs"
 	"github.com/postrider/postrider/internal/httpapi"
 	"github.com/postrider/postrider/internal/httpserver"
 	"github.com/postrider/postrider/internal/keys"
@@ -50,6 +51,7 @@ type plan struct {
 	api    httpapi.Config
 	server httpserver.Config
 	ports  func(httpapi.Ports) httpapi.Ports
+	now    func() time.Time
 }
 
 type setting func(*plan)
@@ -65,6 +67,7 @@ func newWorld(t testing.TB, settings ...setting) *world {
 		api:    httpapi.Config{Version: "test", Log: log},
 		server: httpserver.Config{Addr: "127.0.0.1:0", Log: log},
 		ports:  func(ports httpapi.Ports) httpapi.Ports { return ports },
+		now:    time.Now,
 	}
 	for _, set := range settings {
 		set(&p)
@@ -73,11 +76,13 @@ func newWorld(t testing.TB, settings ...setting) *world {
 	templates := template.New(w.store, w.store)
 	ring := keys.New(keys.Config{Finder: w.store, Counter: w.store})
 	ring.Start(map[string]int64{keyA: tenantA, keyB: 2})
-	service := accept.New(w.store, p.limits, func(message.Lane) {}, time.Now, accept.WithGuard(ring), accept.WithTemplates(templates))
+	service := accept.New(w.store, p.limits, func(message.Lane) {}, p.now, accept.WithGuard(ring), accept.WithTemplates(templates))
 	service.Start()
-	p.api.Limits = p.limits
+	p.api.Limits, p.api.Now = p.limits, p.now
+	batches := accept.NewBatches(w.store, p.limits, func(message.Lane) {}, p.now, ring)
 	w.serve(p.api, p.ports(httpapi.Ports{
-		Accept: service, Check: service, Emails: w.store, Contents: w.store, OpenBlob: w.store.Parts().Open, Schedule: w.store, Health: w.checks,
+		Accept: service, Check: service, Batches: batches, Emails: w.store, Contents: w.store, Schedule: w.store, OpenBlob: w.store.Parts().Open,
+		Files: w.store, FileBytes: blobs.NewReader(w.store, w.store.Parts().Open), Secrets: w.store, Health: w.checks,
 		Keys: ring, Manager: keys.NewManager(w.store, time.Now), Tenants: w.store,
 		Templates: templates, Editor: templates,
 	}), p.server)

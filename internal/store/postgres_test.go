@@ -14,13 +14,15 @@ import (
 	"github.com/postrider/postrider/internal/message"
 )
 
-func TestPostgres(t *testing.T) {
-	conformance.Store(t, func(t *testing.T, m message.Marking) conformance.StoreFixture {
-		url := schema(t)
-		return conformance.StoreFixture{Shared: true, Open: func(t *testing.T, p message.Process, c *conformance.Clock) conformance.StorePorts {
-			return openMarking(t, m, url, p, c)
-		}}
-	})
+func TestPostgres(t *testing.T) { conformance.Store(t, onPostgres) }
+
+func TestPostgresFiles(t *testing.T) { conformance.Files(t, onPostgres) }
+
+func onPostgres(t *testing.T, m message.Marking) conformance.StoreFixture {
+	url := schema(t)
+	return conformance.StoreFixture{Shared: true, Open: func(t *testing.T, p message.Process, c *conformance.Clock) conformance.StorePorts {
+		return openMarking(t, m, url, p, c)
+	}}
 }
 
 // schema makes a schema for one test and returns a URL that leads to it.

@@ -8,11 +8,13 @@ import (
 	"github.com/postrider/postrider/internal/message"
 )
 
-func TestSQLite(t *testing.T) {
-	conformance.Store(t, func(t *testing.T, m message.Marking) conformance.StoreFixture {
-		url := "sqlite:" + filepath.Join(t.TempDir(), "postrider.db")
-		return conformance.StoreFixture{Open: func(t *testing.T, p message.Process, c *conformance.Clock) conformance.StorePorts {
-			return openMarking(t, m, url, p, c)
-		}}
-	})
+func TestSQLite(t *testing.T) { conformance.Store(t, onSQLite) }
+
+func TestSQLiteFiles(t *testing.T) { conformance.Files(t, onSQLite) }
+
+func onSQLite(t *testing.T, m message.Marking) conformance.StoreFixture {
+	url := "sqlite:" + filepath.Join(t.TempDir(), "postrider.db")
+	return conformance.StoreFixture{Open: func(t *testing.T, p message.Process, c *conformance.Clock) conformance.StorePorts {
+		return openMarking(t, m, url, p, c)
+	}}
 }

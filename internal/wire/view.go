@@ -9,6 +9,7 @@ import (
 type Email struct {
 	Object        string            `json:"object"` // always "email"
 	ID            string            `json:"id"`
+	MessageID     string            `json:"message_id"` // the mail's Message-ID, with its brackets
 	From          string            `json:"from"`
 	To            []string          `json:"to"`
 	Cc            []string          `json:"cc"`
@@ -42,6 +43,7 @@ type Email struct {
 type Item struct {
 	Object        string            `json:"object"` // always "email"
 	ID            string            `json:"id"`
+	MessageID     string            `json:"message_id"` // the mail's Message-ID, with its brackets
 	From          string            `json:"from"`
 	To            []string          `json:"to"`
 	Cc            []string          `json:"cc"`
@@ -120,7 +122,7 @@ type Attachment struct {
 func NewEmail(v *message.View) Email {
 	m, item := &v.Message, NewItem(v)
 	e := Email{
-		Object: item.Object, ID: item.ID, From: item.From, To: item.To, Cc: item.Cc, Bcc: item.Bcc,
+		Object: item.Object, ID: item.ID, MessageID: item.MessageID, From: item.From, To: item.To, Cc: item.Cc, Bcc: item.Bcc,
 		ReplyTo: item.ReplyTo, Subject: item.Subject, HTML: optional(m.Content.HTML), Text: optional(m.Content.Text),
 		CreatedAt: item.CreatedAt, ScheduledAt: item.ScheduledAt, ExpiresAt: item.ExpiresAt,
 		Lane: item.Lane, OnUnknown: m.OnUnknown, Status: item.Status, LastEvent: item.LastEvent, Counts: item.Counts,
@@ -145,7 +147,7 @@ func NewItem(v *message.View) Item {
 	m := &v.Message
 	status, counts := message.Summarize(v.Deliveries, v.Now)
 	item := Item{
-		Object: "email", ID: m.ID.String(), From: m.Head.From.String(), To: addresses(m.Head.To), Cc: addresses(m.Head.Cc),
+		Object: "email", ID: m.ID.String(), MessageID: m.HeaderID(), From: m.Head.From.String(), To: addresses(m.Head.To), Cc: addresses(m.Head.Cc),
 		Bcc: addresses(m.Head.Bcc), ReplyTo: addresses(m.Head.ReplyTo), Subject: m.Head.Subject,
 		CreatedAt: Time{m.CreatedAt}, ScheduledAt: Time{m.ScheduledAt}, ExpiresAt: Time{m.ExpiresAt}, Lane: m.Lane,
 		Status: status, LastEvent: lastEvent(status), Counts: counts, Tags: m.Head.Tags, Metadata: m.Head.Metadata,
