@@ -18,6 +18,7 @@ type listCmd struct {
 	Subject       string   `placeholder:"TEXT" help:"Only messages with this somewhere in their subject."`
 	Tag           string   `placeholder:"NAME[:VALUE]" help:"Only messages with this tag."`
 	Metadata      []string `sep:"none" placeholder:"KEY=VALUE" help:"Only messages with this in their metadata. Repeat it for more."`
+	Template      string   `placeholder:"TEMPLATE" help:"Only messages made from this template, by its id or alias."`
 	Lane          string   `placeholder:"LANE" help:"Only messages of this lane."`
 	CreatedAfter  string   `placeholder:"TIME" help:"Only messages accepted then or later: 2030-01-31T08:00:00+01:00, or how long ago, such as 24h."`
 	CreatedBefore string   `placeholder:"TIME" help:"Only messages accepted before, given like --created-after."`
@@ -69,7 +70,7 @@ func (c *listCmd) Run(ctx context.Context, t *terminal) error {
 
 func (c *listCmd) query() (client.Query, error) {
 	q := client.Query{
-		Status: c.Status, Lane: c.Lane, Recipient: c.Recipient, Subject: c.Subject, Tag: c.Tag, Metadata: map[string]string{},
+		Status: c.Status, Lane: c.Lane, Recipient: c.Recipient, Subject: c.Subject, Tag: c.Tag, Template: c.Template, Metadata: map[string]string{},
 		CreatedAfter: ago(c.CreatedAfter), CreatedBefore: ago(c.CreatedBefore), After: c.After, Before: c.Before, Limit: c.Limit,
 	}
 	for _, pair := range c.Metadata {

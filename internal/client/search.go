@@ -20,6 +20,7 @@ type Query struct {
 	Subject       string            // a part of it, in either case
 	Tag           string            // a name, or name:value
 	Metadata      map[string]string // all of these
+	Template      string            // an id or an alias
 	CreatedAfter  string            // RFC 3339
 	CreatedBefore string            // RFC 3339
 	After         string            // only older than this id
@@ -31,6 +32,7 @@ func (q *Query) values() url.Values {
 	values := url.Values{}
 	for name, value := range map[string]string{
 		"status": q.Status, "lane": q.Lane, "recipient": q.Recipient, "subject": q.Subject, "tag": q.Tag,
+		"template":      q.Template,
 		"created_after": q.CreatedAfter, "created_before": q.CreatedBefore, "after": q.After, "before": q.Before,
 	} {
 		if value != "" {

@@ -53,6 +53,9 @@ func caseSearch(b *storeBench) {
 	order := head(func(h *message.Head) {
 		h.Metadata = map[string]string{"order": "4711", "note": "<b>\"ü\\\u2028&", "empty": ""}
 	})
+	ref := &message.TemplateRef{ID: uuid.MustParse("018bcfe5-6800-7abc-8000-0000000000ff"), Version: 3}
+	made := head(func(h *message.Head) { h.Template = ref })
+	head(func(h *message.Head) { h.Subject = ref.ID.String() })
 	urgent := b.post(onLane(message.LaneCritical)).MessageID
 	for i, c := range []struct {
 		filter message.Filter
@@ -79,6 +82,8 @@ func caseSearch(b *storeBench) {
 		{message.Filter{Metadata: map[string]string{"empty": ""}}, []uuid.UUID{order}},
 		{message.Filter{Metadata: map[string]string{"order": "4711", "other": ""}}, nil},
 		{message.Filter{Metadata: map[string]string{"order": "471"}}, nil},
+		{message.Filter{Template: ref.ID}, []uuid.UUID{made}},
+		{message.Filter{Template: uuid.New()}, nil},
 		{message.Filter{Lane: message.LaneCritical}, []uuid.UUID{urgent}},
 		{message.Filter{Lane: message.LaneLow}, nil},
 	} {

@@ -63,11 +63,10 @@ func (a *api) getEmail(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) listEmails(w http.ResponseWriter, r *http.Request) error {
-	filter, err := listFilter(r.URL.RawQuery)
+	filter, err := a.listFilter(r)
 	if err != nil {
 		return err
 	}
-	filter.TenantID = tenantOf(r)
 	page, err := a.Emails.Emails(r.Context(), filter)
 	if err != nil {
 		return err

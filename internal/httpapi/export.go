@@ -27,11 +27,11 @@ func (a *api) exportEmails(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	filter := q.filter()
-	filter.TenantID, filter.Limit = tenantOf(r), maxPage
-	if err := q.faults.Err(); err != nil {
+	filter, err := a.selected(r, q)
+	if err != nil {
 		return err
 	}
+	filter.Limit = maxPage
 	page, err := a.Emails.Emails(r.Context(), filter)
 	if err != nil {
 		return err

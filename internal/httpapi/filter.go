@@ -1,8 +1,10 @@
 package httpapi
 
 import (
+	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +22,7 @@ const (
 // metadata. is followed by a key, which has no dots.
 func filterNames() []string {
 	return []string{
-		"status", "lane", "recipient", "subject", "tag", "metadata.", "created_after", "created_before",
+		"status", "lane", "recipient", "subject", "tag", "metadata.", "template", "created_after", "created_before",
 	}
 }
 
@@ -35,6 +37,25 @@ func (q *query) filter() message.Filter {
 		q.fault("created_before", message.CodeInvalidField, "must be later than created_after")
 	}
 	return f
+}
+
+// selected is the filter of a request. A template is found by its alias; an id is
+// taken as it is, since mail outlives the template that it was made from.
+func (a *api) selected(r *http.Request, q *query) (message.Filter, error) {
+	f := q.filter()
+	f.TenantID = tenantOf(r)
+	name := q.given("template")
+	id, ok := parseID(name)
+	if f.Template = id; ok || name == "" || q.faults.Err() != nil {
+		return f, q.faults.Err()
+	}
+	t, err := a.Templates.Template(r.Context(), f.TenantID, name)
+	if errors.Is(err, message.ErrNotFound) {
+		q.fault("template", message.CodeTemplateNotFound, "there is no such template")
+		err = q.faults.Err()
+	}
+	f.Template = t.ID
+	return f, err
 }
 
 // given returns a parameter that must not be empty; "" where it is not there, or

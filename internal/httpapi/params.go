@@ -66,17 +66,18 @@ type query struct {
 }
 
 // listFilter reads the parameters of a list.
-func listFilter(raw string) (message.Filter, error) {
-	q, err := newQuery(raw, append([]string{"limit", "after", "before"}, filterNames()...)...)
+func (a *api) listFilter(r *http.Request) (message.Filter, error) {
+	q, err := newQuery(r.URL.RawQuery, append([]string{"limit", "after", "before"}, filterNames()...)...)
 	if err != nil {
 		return message.Filter{}, err
 	}
-	filter := q.filter()
-	filter.Limit, filter.After, filter.Before = q.limit(), q.cursor("after"), q.cursor("before")
-	if filter.After != uuid.Nil && filter.Before != uuid.Nil {
+	limit, after, before := q.limit(), q.cursor("after"), q.cursor("before")
+	if after != uuid.Nil && before != uuid.Nil {
 		q.fault("before", message.CodeInvalidField, "give either after or before")
 	}
-	return filter, q.faults.Err()
+	filter, err := a.selected(r, q)
+	filter.Limit, filter.After, filter.Before = limit, after, before
+	return filter, err
 }
 
 // newQuery reads a query string that may hold the known parameters. Another is an

@@ -52,6 +52,34 @@ func TestListsAreSearched(t *testing.T) {
 	}
 }
 
+func TestMailIsFoundByItsTemplate(t *testing.T) {
+	w := newWorld(t)
+	id := w.stencil(map[string]any{"name": "Order", "alias": "order", "html": "<p>{{{NUMBER}}}</p>", "subject": "Order"})
+	w.do("POST", "/v1/templates/"+id+"/publish", "").want(t, 200, "")
+	a := w.do("POST", "/v1/emails", `{"from":"a@example.com","to":"b@example.com","template":{"id":"order","variables":{"NUMBER":7}}}`)
+	a.want(t, 202, "")
+	w.post(`"subject":"` + id + `"`)
+	for _, name := range []string{"order", id, strings.ToUpper(id)} {
+		if found := w.do("GET", "/v1/emails?template="+name, ""); !slices.Equal(ids(found), []string{a.text("id")}) {
+			t.Errorf("%s: %s", name, found.body)
+		}
+	}
+	if none := w.do("GET", "/v1/emails?template="+message.NewID().String(), ""); none.status != 200 || len(ids(none)) != 0 {
+		t.Errorf("%s", none.body)
+	}
+	for name, want := range map[string]string{
+		"nothing": "/template template_not_found", "": "/template invalid_field", strings.Repeat("x", 5000): "/template template_not_found",
+		"%27%20OR%201=1--": "/template template_not_found", "%ff": "/template invalid_field",
+	} {
+		for _, path := range []string{"/v1/emails?template=", "/v1/emails.csv?template="} {
+			if a := w.do("GET", path+name, ""); a.status != 422 || !slices.Contains(a.faults(), want) {
+				t.Errorf("%.50s: %d %v", name, a.status, a.faults())
+			}
+		}
+	}
+	w.do("GET", "/v1/emails?template=order", "", "Authorization", "Bearer "+keyB).want(t, 422, "validation_error")
+}
+
 func TestAPageNamesTheNext(t *testing.T) {
 	w := newWorld(t)
 	for range 5 {

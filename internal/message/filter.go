@@ -21,6 +21,7 @@ type Filter struct {
 	Subject       string            // stands in the subject, whatever the case of letters
 	Tag           Tag               // has a tag of this name; with a value, of both
 	Metadata      map[string]string // has all of these
+	Template      uuid.UUID         // was made from this template, in any version
 	CreatedAfter  time.Time         // the id was made in this millisecond or later
 	CreatedBefore time.Time         // the id was made before this millisecond
 	After         uuid.UUID         // only older than this id; uuid.Nil: from the newest
@@ -75,7 +76,8 @@ func laterID(a, b uuid.UUID) uuid.UUID {
 
 // Narrows reports whether Matches refuses anything.
 func (f *Filter) Narrows() bool {
-	return f.Lane != "" || f.Recipient != "" || f.Subject != "" || f.Tag.Name != "" || len(f.Metadata) > 0
+	return f.Lane != "" || f.Recipient != "" || f.Subject != "" || f.Tag.Name != "" || len(f.Metadata) > 0 ||
+		f.Template != uuid.Nil
 }
 
 // Matches reports whether the filter selects a message by what was posted. Ends
@@ -85,6 +87,7 @@ func (f *Filter) Matches(m *Message) bool {
 		(f.Recipient == "" || hasRecipient(&m.Head, foldAddress(f.Recipient))) &&
 		(f.Subject == "" || strings.Contains(foldText(m.Head.Subject), foldText(f.Subject))) &&
 		(f.Tag.Name == "" || hasTag(m.Head.Tags, f.Tag)) &&
+		(f.Template == uuid.Nil || m.Head.Template != nil && m.Head.Template.ID == f.Template) &&
 		hasMetadata(m.Head.Metadata, f.Metadata)
 }
 
@@ -136,6 +139,9 @@ func (f *Filter) Traces() []string {
 	}
 	if f.Tag.Value != "" {
 		add(traceOf(f.Tag.Value))
+	}
+	if f.Template != uuid.Nil {
+		add(traceOf(f.Template.String()))
 	}
 	for _, key := range sortedKeys(f.Metadata) {
 		add(traceOf(key) + ":" + traceOf(f.Metadata[key]))
