@@ -33,17 +33,14 @@ type BatchStore interface {
 
 // Batches takes several messages in with one request. Safe for concurrent use.
 type Batches struct {
-	store  BatchStore
-	limits message.Limits
-	wake   func(message.Lane)
-	now    func() time.Time
-	guard  Guard
+	store BatchStore
+	*Service
 }
 
-// NewBatches returns a service for batches; the parameters are those of New, and
-// guard holds the emails of restricted keys to their limits.
-func NewBatches(store BatchStore, limits message.Limits, wake func(message.Lane), now func() time.Time, guard Guard) *Batches {
-	return &Batches{store: store, limits: limits, wake: wake, now: now, guard: guard}
+// NewBatches returns a service for batches. Each email is composed, held to its key
+// and has its files kept as one that single accepts.
+func NewBatches(store BatchStore, single *Service) *Batches {
+	return &Batches{store: store, Service: single}
 }
 
 // AcceptBatch validates every email, holds it to what the grant allows, and
@@ -55,26 +52,44 @@ func NewBatches(store BatchStore, limits message.Limits, wake func(message.Lane)
 // message.ErrUnavailable when nobody knows whether it was committed: repeated
 // with the same key it is committed once.
 func (s *Batches) AcceptBatch(ctx context.Context, by *message.Grant, d *message.BatchDraft) (message.BatchAnswer, error) {
-	b, places, faults, err := s.validate(by.TenantID, d)
+	b, places, faults, err := s.validate(ctx, by.TenantID, d)
 	if err != nil {
 		return message.BatchAnswer{}, err
 	}
 	if err := faults.Err(); err != nil {
-		return s.replay(ctx, b, err)
+		return s.replayBatch(ctx, b, err)
 	}
-	counted, err := s.admit(ctx, by, b, places, d.Permissive)
+	counted, err := s.admitAll(ctx, by, b, places, d.Permissive)
 	if err != nil {
-		return s.replay(ctx, b, err)
+		return s.replayBatch(ctx, b, err)
 	}
-	answer, err := s.commit(ctx, b)
+	answer, err := s.keepAndCommit(ctx, b)
 	if len(counted) > 0 && notStored(message.Acceptance{Replayed: answer.Replayed}, err) {
 		s.guard.GiveBack(ctx, by, counted)
 	}
 	return answer, err
 }
 
-// commit stores the batch and wakes its lanes.
-func (s *Batches) commit(ctx context.Context, b *message.Batch) (message.BatchAnswer, error) {
+// keepAndCommit stores the batch, after the files that are more than a message carries in
+// itself. A repetition is answered before those are kept again.
+func (s *Batches) keepAndCommit(ctx context.Context, b *message.Batch) (message.BatchAnswer, error) {
+	large := slices.DeleteFunc(slices.Clone(b.Messages), func(m *message.Message) bool { return !s.tooLarge(m) })
+	if len(large) > 0 {
+		answer, err := s.replayBatch(ctx, b, errNotKnown)
+		if !errors.Is(err, errNotKnown) {
+			return answer, err
+		}
+	}
+	for _, m := range large {
+		if err := s.keepFiles(ctx, m); err != nil {
+			return message.BatchAnswer{}, fmt.Errorf("accept a batch: %w", err)
+		}
+	}
+	return s.commitBatch(ctx, b)
+}
+
+// commitBatch stores the batch and wakes its lanes.
+func (s *Batches) commitBatch(ctx context.Context, b *message.Batch) (message.BatchAnswer, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, batchTimeout, fmt.Errorf("commit took longer than %v", batchTimeout))
 	defer cancel()
 	answer, err := s.store.AcceptBatch(ctx, b)
@@ -87,9 +102,9 @@ func (s *Batches) commit(ctx context.Context, b *message.Batch) (message.BatchAn
 	return answer, nil
 }
 
-// admit holds the messages to their key, as Service.admit does with one. What it
+// admitAll holds the messages to their key, as Service.admit does with one. What it
 // refuses of a permissive batch is taken out of it. It returns what was counted.
-func (s *Batches) admit(ctx context.Context, by *message.Grant, b *message.Batch, places []int, permissive bool) ([]message.Admission, error) {
+func (s *Batches) admitAll(ctx context.Context, by *message.Grant, b *message.Batch, places []int, permissive bool) ([]message.Admission, error) {
 	switch {
 	case !by.May(message.RightSend):
 		return nil, &message.Error{Code: message.CodeRestrictedAPIKey, Detail: "this API key may not send"}
@@ -128,11 +143,11 @@ func (s *Batches) admit(ctx context.Context, by *message.Grant, b *message.Batch
 
 // validate makes messages of the emails that are right, and says at which places
 // those stand. The faults are those that refuse the batch as a whole.
-func (s *Batches) validate(tenant int64, d *message.BatchDraft) (b *message.Batch, places []int, faults message.Faults, err error) {
+func (s *Batches) validate(ctx context.Context, tenant int64, d *message.BatchDraft) (b *message.Batch, places []int, faults message.Faults, err error) {
 	b = &message.Batch{ID: message.NewID(), TenantID: tenant, IdempotencyKey: d.IdempotencyKey, Hash: d.Hash}
 	total := 0
 	for i, item := range d.Items {
-		m, refused, err := s.message(item)
+		m, refused, err := s.message(ctx, tenant, item)
 		switch {
 		case err != nil:
 			return nil, nil, faults, err
@@ -152,19 +167,19 @@ func (s *Batches) validate(tenant int64, d *message.BatchDraft) (b *message.Batc
 	return b, places, faults, nil
 }
 
-func (s *Batches) message(item message.BatchItem) (m *message.Message, refused *message.Error, err error) {
+func (s *Batches) message(ctx context.Context, tenant int64, item message.BatchItem) (m *message.Message, refused *message.Error, err error) {
 	if item.Err != nil {
 		return nil, item.Err, nil
 	}
-	m, err = s.limits.Validate(item.Draft, s.now())
+	m, err = s.Compose(ctx, tenant, item.Draft, s.now())
 	if errors.As(err, &refused) {
 		return nil, refused, nil
 	}
 	return m, nil, err
 }
 
-// replay is for a batch that is refused now, as Service.replay is for a message.
-func (s *Batches) replay(ctx context.Context, b *message.Batch, refusal error) (message.BatchAnswer, error) {
+// replayBatch is for a batch that is refused now, as Service.replay is for a message.
+func (s *Batches) replayBatch(ctx context.Context, b *message.Batch, refusal error) (message.BatchAnswer, error) {
 	if b.IdempotencyKey == "" {
 		return message.BatchAnswer{}, refusal
 	}

@@ -32,7 +32,7 @@ func commitBatch(_ context.Context, b *message.Batch) (message.BatchAnswer, erro
 }
 
 func batches(store batchFunc, w *wakes) *accept.Batches {
-	return accept.NewBatches(store, message.DefaultLimits(), w.wake, time.Now, nil)
+	return accept.NewBatches(store, accept.New(nil, message.DefaultLimits(), w.wake, time.Now))
 }
 
 func request(permissive bool, drafts ...*message.Draft) *message.BatchDraft {
@@ -141,7 +141,7 @@ func TestAPermissiveBatchKeepsWhatIsRight(t *testing.T) {
 func TestABatchThatIsTooLargeIsRefusedInBothModes(t *testing.T) {
 	limits := message.DefaultLimits()
 	limits.BatchBytes = 100
-	s := accept.NewBatches(batchFunc(commitBatch), limits, (&wakes{}).wake, time.Now, nil)
+	s := accept.NewBatches(batchFunc(commitBatch), accept.New(nil, limits, (&wakes{}).wake, time.Now))
 	half := without(func(d *message.Draft) { d.Text = strings.Repeat("x", 50) })
 	for _, permissive := range []bool{false, true} {
 		_, err := s.AcceptBatch(t.Context(), message.Unrestricted(1), request(permissive, half, half))
@@ -205,7 +205,7 @@ func TestABatchIsHeldToItsKey(t *testing.T) {
 		"a repetition":          {replays, false, []*message.Draft{draft()}, "", 0},
 	} {
 		g := &stingy{}
-		s := accept.NewBatches(c.store, message.DefaultLimits(), (&wakes{}).wake, time.Now, g)
+		s := accept.NewBatches(c.store, accept.New(nil, message.DefaultLimits(), (&wakes{}).wake, time.Now, accept.WithGuard(g)))
 		a, err := s.AcceptBatch(t.Context(), by, request(c.permissive, c.drafts...))
 		var refused *message.Error
 		if errors.As(err, &refused) != (c.code != "") || c.code != "" && refused.Code != c.code || g.given-g.back != c.kept {
@@ -216,7 +216,7 @@ func TestABatchIsHeldToItsKey(t *testing.T) {
 		}
 	}
 	by.Scope = message.ScopeRead
-	s := accept.NewBatches(batchFunc(commitBatch), message.DefaultLimits(), (&wakes{}).wake, time.Now, &stingy{})
+	s := accept.NewBatches(batchFunc(commitBatch), accept.New(nil, message.DefaultLimits(), (&wakes{}).wake, time.Now, accept.WithGuard(&stingy{})))
 	var refused *message.Error
 	if _, err := s.AcceptBatch(t.Context(), by, request(false, draft())); !errors.As(err, &refused) || refused.Code != message.CodeRestrictedAPIKey {
 		t.Errorf("a key that may not send: %v", err)

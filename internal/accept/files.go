@@ -72,6 +72,15 @@ func dataSize(d *message.Draft) (n int) {
 	return n
 }
 
+// tooLarge reports whether the message has more in its files than it carries in itself.
+func (f *files) tooLarge(m *message.Message) bool {
+	size := int64(0)
+	for i := range m.Attachments {
+		size += m.Attachments[i].Size
+	}
+	return f.blobs != nil && size > message.LargestInline
+}
+
 // take commits a message, after its files are fetched and kept where there is that to
 // do. A repetition is answered before it.
 func (s *Service) take(ctx context.Context, draft *message.Draft, sub message.Submission) (message.Acceptance, error) {

@@ -79,7 +79,7 @@ func newWorld(t testing.TB, settings ...setting) *world {
 	service := accept.New(w.store, p.limits, func(message.Lane) {}, p.now, accept.WithGuard(ring), accept.WithTemplates(templates))
 	service.Start()
 	p.api.Limits, p.api.Now = p.limits, p.now
-	batches := accept.NewBatches(w.store, p.limits, func(message.Lane) {}, p.now, ring)
+	batches := accept.NewBatches(w.store, service)
 	w.serve(p.api, p.ports(httpapi.Ports{
 		Accept: service, Check: service, Batches: batches, Emails: w.store, Contents: w.store, Schedule: w.store, OpenBlob: w.store.Parts().Open,
 		Files: w.store, FileBytes: blobs.NewReader(w.store, w.store.Parts().Open), Secrets: w.store, Health: w.checks,
