@@ -3,6 +3,7 @@ package accept
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -91,35 +92,28 @@ func (s *Service) take(ctx context.Context, draft *message.Draft, sub message.Su
 	if !errors.Is(err, errNotKnown) {
 		return answer, err
 	}
-	whole, done, err := s.prepare(ctx, sub.Message, draft)
+	done, err := s.prepare(ctx, sub.Message, draft)
 	if err != nil {
 		return message.Acceptance{}, err
 	}
 	defer done()
-	sub.Message = whole
 	return s.submit(ctx, sub)
 }
 
-// prepare returns the message of a valid draft with its files fetched and kept. Done gives
+// prepare fetches and keeps the files of a message that was made of the draft. Done gives
 // back what that takes until the message is stored, or given up.
-func (s *Service) prepare(ctx context.Context, m *message.Message, draft *message.Draft) (whole *message.Message, done func(), err error) {
-	whole, done = m, func() {}
+func (s *Service) prepare(ctx context.Context, m *message.Message, draft *message.Draft) (done func(), err error) {
+	done = func() {}
 	if hasPaths(draft) {
-		if draft, done, err = s.fetchAll(ctx, draft); err != nil {
-			return nil, nil, err
-		}
-		if whole, err = s.write(ctx, m.TenantID, draft, s.now()); err == nil {
-			whole.ID, whole.TenantID = m.ID, m.TenantID
+		if done, err = s.fetchAll(ctx, m, draft); err != nil {
+			return nil, err
 		}
 	}
-	if err == nil {
-		err = s.keepFiles(ctx, whole)
-	}
-	if err != nil {
+	if err = s.keepFiles(ctx, m); err != nil {
 		done()
-		return nil, nil, err
+		return nil, err
 	}
-	return whole, done, nil
+	return done, nil
 }
 
 var errNotKnown = errors.New("no request is known under this key")
@@ -149,51 +143,50 @@ func (s *Service) keepFiles(ctx context.Context, m *message.Message) error {
 	return nil
 }
 
-// fetchAll returns the draft with all of its files. Done gives back what they take.
-func (s *Service) fetchAll(ctx context.Context, draft *message.Draft) (whole *message.Draft, done func(), err error) {
+// fetchAll gives the message those of its files that the draft has a URL for. Done gives
+// back what they take.
+func (s *Service) fetchAll(ctx context.Context, m *message.Message, draft *message.Draft) (done func(), err error) {
 	if s.fetcher == nil {
-		return nil, nil, refusePaths(draft)
+		return nil, refusePaths(draft)
 	}
 	waiting, cancel := context.WithTimeout(ctx, fetchWait)
 	defer cancel()
 	select {
 	case s.fetching <- struct{}{}:
 	case <-waiting.Done():
-		return nil, nil, &message.Error{
+		return nil, &message.Error{
 			Code: message.CodeOverloaded, Detail: "too many files are being fetched at once; repeat this request shortly",
 		}
 	}
 	done = func() { <-s.fetching }
 	ctx, cancel = context.WithTimeout(ctx, fetchTime)
 	defer cancel()
-	if whole, err = s.fetch(ctx, draft); err != nil {
+	if err = s.fetch(ctx, m, draft); err != nil {
 		done()
-		return nil, nil, err
+		return nil, err
 	}
-	return whole, done, nil
+	return done, nil
 }
 
 // fetch gets the files one after the other: each may be as large as what the message has
-// left.
-func (s *Service) fetch(ctx context.Context, draft *message.Draft) (*message.Draft, error) {
-	whole := *draft
-	whole.Attachments = slices.Clone(draft.Attachments)
-	left := s.limits.MessageBytes - dataSize(draft) - len(draft.HTML) - len(draft.Text)
-	var faults message.Faults
-	for i := range whole.Attachments {
-		a := &whole.Attachments[i]
-		if a.Path == "" {
+// left. The first that does not come ends it: the caller repeats the request anyway.
+func (s *Service) fetch(ctx context.Context, m *message.Message, draft *message.Draft) error {
+	for i := range draft.Attachments {
+		path := draft.Attachments[i].Path
+		if path == "" {
 			continue
 		}
-		data, err := s.fetcher.Fetch(ctx, a.Path, int64(max(left, 0)))
+		left := max(0, s.limits.MessageBytes-weigh(message.Submission{Message: m}))
+		data, err := s.fetcher.Fetch(ctx, path, int64(left))
 		if err != nil {
+			var faults message.Faults
 			faults.Add(pathPointer(i), message.CodeInvalidAttachment, reason(err))
-			break // the time of the rest is gone as well, or the caller repeats with another
+			return faults.Err()
 		}
-		a.Data = data
-		left -= len(data)
+		a := &m.Attachments[i]
+		a.Data, a.Size, a.SHA256 = data, int64(len(data)), sha256.Sum256(data)
 	}
-	return &whole, faults.Err()
+	return nil
 }
 
 func pathPointer(i int) string { return message.Pointer("attachments", strconv.Itoa(i), "path") }

@@ -156,7 +156,7 @@ func TestFilesAreFetchedBeforeTheCommit(t *testing.T) {
 			t.Errorf("file %d is %+v", i, got)
 		}
 	}
-	limit := int64(message.DefaultLimits().MessageBytes - len("hi") - len("c"))
+	limit := int64(message.DefaultLimits().MessageBytes - len("hi") - len("hello") - len("c"))
 	if web.asked[0] != limit || web.asked[1] != limit-4 || web.asked[2] != limit-8 {
 		t.Errorf("limits %v", web.asked)
 	}
@@ -286,5 +286,28 @@ func TestAFileThatDoesNotComeIsNotCountedAgainstTheKey(t *testing.T) {
 				t.Errorf("%d given back, %d fetched, %d stored", g.back, len(web.asked), len(taken()))
 			}
 		})
+	}
+}
+
+// What the key was held to is what is stored: a template published while files are
+// fetched changes nothing, and what it says counts for what they may be.
+func TestATemplateIsRenderedOnceBesideFilesThatAreFetched(t *testing.T) {
+	renders := 0
+	templates := accept.WithTemplates(templateFunc(func(*message.TemplateUse) (message.Rendered, error) {
+		renders++
+		return message.Rendered{From: "t@example.com", TemplateText: message.TemplateText{Subject: "s", Text: strings.Repeat("x", renders)}}, nil
+	}))
+	web := &hosts{files: map[string]string{"https://a.example/f.txt": "file"}}
+	d := templated()
+	d.Attachments = []message.DraftAttachment{{Path: "https://a.example/f.txt"}}
+	m, err := acceptOne(t, d, templates, accept.Fetch(web))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if renders != 1 || m.Content.Text != "x" || string(m.Attachments[0].Data) != "file" || m.Head.Template == nil {
+		t.Errorf("rendered %d times: %+v", renders, m)
+	}
+	if want := int64(message.DefaultLimits().MessageBytes - len("s") - len("x")); web.asked[0] != want {
+		t.Errorf("the file may be %d bytes, want %d", web.asked[0], want)
 	}
 }
