@@ -72,7 +72,10 @@ type Attempt struct {
 }
 
 // Page is one page of a list. Its messages have no content, recipients nor attempts.
+// One with a filter may have fewer than were asked for, or none, and still not be the
+// last.
 type Page struct {
 	HasMore  bool      `json:"has_more"`
+	Next     string    `json:"next"` // what Query.After, or Before, must be for the next page; "": there is none
 	Messages []Message `json:"data"`
 }

@@ -48,8 +48,10 @@ func (b block) run(s *stack, dir string) {
 		s.Fatal(err)
 	}
 	example := exec.Command(command[0], append(command[1:], file)...)
-	example.Dir = dir // where it leaves its files
 	example.Env = append(os.Environ(), "DATABASE_URL="+s.database)
+	if b.language != "go" { // which looks here for the module of its imports
+		example.Dir = dir // where it leaves its files
+	}
 	if out, err := example.CombinedOutput(); err != nil {
 		s.Errorf("%s: %v\n%s\n%s", b.language, err, text, out)
 	}
