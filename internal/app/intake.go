@@ -40,15 +40,12 @@ func (a *assembly) readEnqueued(ctx context.Context, e message.Enqueued) (messag
 	if err == nil {
 		m, err = a.accept.Compose(ctx, e.TenantID, draft, e.At)
 	}
-	switch {
-	case err == nil:
+	if err == nil {
 		return message.Reading{Message: m, Hash: hash}, nil
-	case errors.Is(err, message.ErrUnavailable):
-		return message.Reading{}, err
 	}
 	refused, ok := errors.AsType[*message.Error](err)
-	if !ok {
-		refused = &message.Error{Code: message.CodeValidation, Detail: err.Error()}
+	if !ok || errors.Is(err, message.ErrUnavailable) { // or its time was up: that is no fault of the email's
+		return message.Reading{}, err
 	}
 	draft, _, _ = wire.DecodeEmail(bytes.NewReader(e.Email), limits) // what can be read of it; it is refused already
 	return message.Reading{Message: limits.Refused(cmp.Or(draft, &message.Draft{})), Refused: refused}, nil

@@ -17,7 +17,7 @@ import (
 // that has failed with message.ReasonInvalid. It returns what it took, none when
 // nothing waits. With an error, some may have been taken in all the same: those are
 // returned too, and the others are still there. Read may be called again for the same
-// email.
+// email; one of which it cannot tell now stays, and holds up no other.
 //
 // AwaitEnqueued blocks until an email may have come, or ctx ends. It is a hint: it
 // may return early, and it may miss one.
@@ -30,6 +30,5 @@ type Store interface {
 }
 
 // Read turns the JSON of an email into a message, or refuses it. It changes nothing.
-// The error wraps message.ErrUnavailable: whether the email is right cannot be said
-// now, and it stays where it is.
+// An error says that it cannot be told now whether the email is right.
 type Read = func(context.Context, message.Enqueued) (message.Reading, error)

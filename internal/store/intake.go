@@ -16,30 +16,43 @@ import (
 // The intake is on Postgres alone: nobody else can have a transaction on an SQLite
 // file, so that nobody can leave anything there.
 
-// intakeBytes bounds what one transaction takes in, but for a single email that is
-// larger: what is being read occupies several times as much.
-const intakeBytes = 4 << 20
+const (
+	// intakeBytes bounds what one transaction takes in, but for a single email that is
+	// larger: what is being read occupies several times as much.
+	intakeBytes = 4 << 20
+	// readFor is after how long no further email is read in one transaction, and
+	// readLimit ends the reading of one. Rendering may take its time, and the database
+	// ends a transaction in which nothing happens: see idleTimeout.
+	readFor   = 2 * time.Second
+	readLimit = 5 * time.Second
+)
 
 // TakeIn takes up to limit emails from the intake, oldest first, and commits what
 // read makes of each as a message of the id it has there: to be delivered, or failed
 // with message.ReasonInvalid. It passes over those that another process holds. Read
-// may be asked again about the same one, and must only read.
+// may be asked again about the same one, and must only read. One of which it cannot
+// tell now stays, and holds up no other; the error is message.ErrUnavailable then,
+// beside what was taken.
 //
 // An email that the database does not take, for a reason of its own, is refused as
 // well; if that fails too, it stays where it is, and holds up no other.
 func (s *Store) TakeIn(ctx context.Context, limit int, read reading) ([]message.TakenIn, error) {
 	var found []uuid.UUID
 	var taken []message.TakenIn
+	var unread error
 	err := s.tx(ctx, "take in", func(ctx context.Context, t *txn) (err error) {
-		taken = nil
+		taken, unread = nil, nil
 		if found, err = t.chooseEnqueued(ctx, limit); err != nil || len(found) == 0 {
 			return err
 		}
-		taken, err = t.takeIn(ctx, found, read)
+		taken, unread, err = t.takeIn(ctx, found, read)
 		return err
 	})
-	if err == nil || isUnavailable(err) {
-		return taken, err
+	switch {
+	case err == nil:
+		return taken, unread
+	case isUnavailable(err):
+		return nil, err
 	}
 	return s.takeInEach(ctx, found, read)
 }
@@ -53,13 +66,7 @@ func (s *Store) takeInEach(ctx context.Context, ids []uuid.UUID, read reading) (
 		taken, err := s.takeInOne(ctx, id, read)
 		if err != nil && !isUnavailable(err) {
 			s.log.Error("an enqueued email cannot be stored: it is refused", "message", id, "error", err)
-			taken, err = s.takeInOne(ctx, id, func(ctx context.Context, e message.Enqueued) (message.Reading, error) {
-				r, err := read(ctx, e)
-				if err != nil {
-					return r, err
-				}
-				return unstorable(r), nil
-			})
+			taken, err = s.takeInOne(ctx, id, unstorable(read))
 		}
 		if isUnavailable(err) {
 			return all, err
@@ -73,10 +80,14 @@ func (s *Store) takeInEach(ctx context.Context, ids []uuid.UUID, read reading) (
 }
 
 func (s *Store) takeInOne(ctx context.Context, id uuid.UUID, read reading) (taken []message.TakenIn, err error) {
+	var unread error
 	err = s.tx(ctx, "take in", func(ctx context.Context, t *txn) (err error) {
-		taken, err = t.takeIn(ctx, []uuid.UUID{id}, read)
+		taken, unread, err = t.takeIn(ctx, []uuid.UUID{id}, read)
 		return err
 	})
+	if err == nil {
+		err = unread
+	}
 	return taken, err
 }
 
@@ -85,14 +96,20 @@ type reading = func(context.Context, message.Enqueued) (message.Reading, error)
 
 // unstorable refuses what was valid. Nothing of it is kept: nobody knows what of it
 // the database does not take.
-func unstorable(r message.Reading) message.Reading {
-	lane := message.LaneNormal
-	if r.Message.Lane.Valid() {
-		lane = r.Message.Lane
-	}
-	return message.Reading{
-		Message: &message.Message{Kind: message.ChannelEmail, Lane: lane, Head: message.Head{To: []message.Address{{}}}},
-		Refused: &message.Error{Code: message.CodeValidation, Detail: "the database does not take this email: the log of the producer has its words"},
+func unstorable(read reading) reading {
+	return func(ctx context.Context, e message.Enqueued) (message.Reading, error) {
+		r, err := read(ctx, e)
+		if err != nil {
+			return r, err
+		}
+		lane := message.LaneNormal
+		if r.Message.Lane.Valid() {
+			lane = r.Message.Lane
+		}
+		return message.Reading{
+			Message: &message.Message{Kind: message.ChannelEmail, Lane: lane, Head: message.Head{To: []message.Address{{}}}},
+			Refused: &message.Error{Code: message.CodeValidation, Detail: "the database does not take this email: the log of the producer has its words"},
+		}, nil
 	}
 }
 
@@ -125,20 +142,19 @@ type entry struct {
 	answer message.Acceptance // with a key: what stands under it
 }
 
-// takeIn moves emails into messages and commits.
-func (t *txn) takeIn(ctx context.Context, ids []uuid.UUID, read reading) ([]message.TakenIn, error) {
-	entries, err := t.readEnqueued(ctx, ids)
-	if err != nil || len(entries) == 0 {
-		return nil, err
+// takeIn moves emails into messages and commits. Unread is why some could not be
+// read.
+func (t *txn) takeIn(ctx context.Context, ids []uuid.UUID, read reading) (taken []message.TakenIn, unread, err error) {
+	entries, err := t.enqueued(ctx, ids)
+	if err != nil {
+		return nil, nil, err
+	}
+	if entries, unread = readAll(ctx, entries, read); len(entries) == 0 {
+		return nil, unread, nil
 	}
 	var jobs []accepting
 	for i := range entries {
-		e := &entries[i]
-		if e.Reading, err = read(ctx, e.Enqueued); err != nil {
-			return nil, err
-		}
-		e.Message.ID, e.Message.TenantID = e.ID, e.TenantID
-		if e.Refused == nil {
+		if e := &entries[i]; e.Refused == nil {
 			jobs = append(jobs, accepting{
 				Submission: message.Submission{Message: e.Message, IdempotencyKey: e.key, Hash: e.Hash}, answer: &e.answer,
 			})
@@ -146,9 +162,34 @@ func (t *txn) takeIn(ctx context.Context, ids []uuid.UUID, read reading) ([]mess
 	}
 	fresh, err := t.storable(ctx, jobs)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return t.endIntake(ctx, entries, fresh)
+	taken, err = t.endIntake(ctx, entries, fresh)
+	return taken, unread, err
+}
+
+// readAll returns the emails that could be read in the time there is.
+func readAll(ctx context.Context, entries []entry, read reading) (done []entry, unread error) {
+	begun := time.Now()
+	for _, e := range entries {
+		if time.Since(begun) > readFor {
+			break
+		}
+		var err error
+		if e.Reading, err = readOne(ctx, e.Enqueued, read); err != nil {
+			unread = fmt.Errorf("message %s cannot be read now: %w: %w", e.ID, message.ErrUnavailable, err)
+			continue
+		}
+		e.Message.ID, e.Message.TenantID = e.ID, e.TenantID
+		done = append(done, e)
+	}
+	return done, unread
+}
+
+func readOne(ctx context.Context, e message.Enqueued, read reading) (message.Reading, error) {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	return read(ctx, e)
 }
 
 // storable takes the keys of the submissions and returns those that are to be
@@ -213,7 +254,7 @@ func (e *entry) refuseSecond() {
 	}
 }
 
-func (t *txn) readEnqueued(ctx context.Context, ids []uuid.UUID) ([]entry, error) {
+func (t *txn) enqueued(ctx context.Context, ids []uuid.UUID) ([]entry, error) {
 	l := list{columns: []column{{"vid", kindUUID}}}
 	for _, id := range ids {
 		l.rows = append(l.rows, []any{id})

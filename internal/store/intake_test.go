@@ -564,6 +564,45 @@ func TestAnEmailThatCannotBeRefusedStaysAndHoldsUpNobody(t *testing.T) {
 	}
 }
 
+// One whose template, say, cannot be looked up now waits, and the others do not.
+func TestAnEmailThatCannotBeReadNowHoldsUpNobody(t *testing.T) {
+	c := newCaller(t)
+	later := c.enqueue(c.conn, strings.Replace(letter, `"s"`, `"later"`, 1), "k")
+	now := c.enqueue(c.conn, letter, nil)
+	errLater := errors.New("not now")
+	patient := func(ctx context.Context, e message.Enqueued) (message.Reading, error) {
+		if e.ID == later {
+			return message.Reading{}, errLater
+		}
+		return reads(ctx, e)
+	}
+	taken, err := c.store.TakeIn(t.Context(), 128, patient)
+	if !errors.Is(err, errLater) || !errors.Is(err, message.ErrUnavailable) || len(taken) != 1 || taken[0].ID != now {
+		t.Errorf("%+v, %v", taken, err)
+	}
+	if taken, err := c.store.TakeIn(t.Context(), 128, patient); !errors.Is(err, errLater) || len(taken) != 0 || c.waiting() != 1 {
+		t.Errorf("again: %+v, %v", taken, err)
+	}
+	if taken := c.takeIn(); len(taken) != 1 || taken[0].ID != later || taken[0].Refused != nil {
+		t.Errorf("later: %+v", taken)
+	}
+}
+
+// Reading that takes long is not done in one transaction, which the database would end.
+func TestSlowReadingIsSharedOut(t *testing.T) {
+	c := newCaller(t)
+	for range 4 {
+		c.enqueue(c.conn, letter, nil)
+	}
+	slow := func(ctx context.Context, e message.Enqueued) (message.Reading, error) {
+		<-time.After(1100 * time.Millisecond) // what rendering may take
+		return reads(ctx, e)
+	}
+	if taken, err := c.store.TakeIn(t.Context(), 128, slow); err != nil || len(taken) != 2 || c.waiting() != 2 {
+		t.Errorf("%+v, %v, %d left", taken, err, c.waiting())
+	}
+}
+
 func TestLargeEmailsDoNotShareATransaction(t *testing.T) {
 	c := newCaller(t)
 	large := strings.Replace(letter, `"t"`, `"`+strings.Repeat("x", 3<<20)+`"`, 1)
