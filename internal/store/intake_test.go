@@ -598,7 +598,8 @@ func TestSlowReadingIsSharedOut(t *testing.T) {
 		<-time.After(1100 * time.Millisecond) // what rendering may take
 		return reads(ctx, e)
 	}
-	if taken, err := c.store.TakeIn(t.Context(), 128, slow); err != nil || len(taken) != 2 || c.waiting() != 2 {
+	taken, err := c.store.TakeIn(t.Context(), 128, slow)
+	if err != nil || len(taken) == 0 || len(taken) > 2 || c.waiting() != int64(4-len(taken)) {
 		t.Errorf("%+v, %v, %d left", taken, err, c.waiting())
 	}
 }
