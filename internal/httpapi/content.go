@@ -15,14 +15,7 @@ import (
 // that are being read for such answers count against the sum of all bodies, and
 // are encoded only while they are written.
 func (a *api) getContent(w http.ResponseWriter, r *http.Request) error {
-	if err := plainQuery(r.URL.RawQuery); err != nil {
-		return err
-	}
-	id, err := pathID(r)
-	if err != nil {
-		return err
-	}
-	view, err := a.Emails.Email(r.Context(), tenantOf(r), id)
+	view, err := a.emailOf(r)
 	if err != nil {
 		return err
 	}
@@ -31,7 +24,7 @@ func (a *api) getContent(w http.ResponseWriter, r *http.Request) error {
 		return fault(codeOverloaded, "too many large emails are being read at once; repeat this request shortly")
 	}
 	defer a.intake.all.Release(size)
-	m, err := a.Contents.Message(r.Context(), tenantOf(r), id)
+	m, err := a.Contents.Message(r.Context(), tenantOf(r), view.Message.ID)
 	if err != nil {
 		return err
 	}
@@ -44,12 +37,24 @@ func (a *api) getContent(w http.ResponseWriter, r *http.Request) error {
 	}
 	h := w.Header()
 	h.Set("Content-Type", "message/rfc822")
-	h.Set("Content-Disposition", `attachment; filename="`+id.String()+`.eml"`)
+	h.Set("Content-Disposition", `attachment; filename="`+m.ID.String()+`.eml"`)
 	h.Set("Content-Length", strconv.FormatInt(mail.Size(), 10))
 	// The peer may be gone, and a file that fails now leaves the answer shorter than it
 	// said, which the peer sees: there is nobody else to tell.
 	_, _ = mail.Write(r.Context(), w, a.OpenBlob)
 	return nil
+}
+
+// emailOf finds the email of a request that takes no parameters.
+func (a *api) emailOf(r *http.Request) (message.View, error) {
+	if err := plainQuery(r.URL.RawQuery); err != nil {
+		return message.View{}, err
+	}
+	id, err := pathID(r)
+	if err != nil {
+		return message.View{}, err
+	}
+	return a.Emails.Email(r.Context(), tenantOf(r), id)
 }
 
 // readable looks for the first file that is kept apart while an answer can still say
@@ -92,14 +97,7 @@ func unrendered(err error) error {
 
 // listEvents answers what happened to an email.
 func (a *api) listEvents(w http.ResponseWriter, r *http.Request) error {
-	if err := plainQuery(r.URL.RawQuery); err != nil {
-		return err
-	}
-	id, err := pathID(r)
-	if err != nil {
-		return err
-	}
-	view, err := a.Emails.Email(r.Context(), tenantOf(r), id)
+	view, err := a.emailOf(r)
 	if err != nil {
 		return err
 	}
