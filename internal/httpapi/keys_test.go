@@ -321,8 +321,8 @@ func TestAFloodOfOneKeyRefusesNobodyElse(t *testing.T) {
 func TestBadDraftsOfKeysAreRefused(t *testing.T) {
 	w := newWorld(t)
 	for body, fault := range map[string]string{
-		`{}`:                 "/name invalid_field",
-		`{"name":"  "}`:      "/name invalid_field",
+		`{}`:                 "/name missing_field",
+		`{"name":"  "}`:      "/name missing_field",
 		`{"name":"a\nb"}`:    "/name invalid_field",
 		`{"name":"a\u0000"}`: "/name invalid_field",
 		`{"name":7}`:         "/name invalid_field",

@@ -39,7 +39,10 @@ const (
 func (d *KeyDraft) Validate(now time.Time) (name string, limits KeyLimits, err error) {
 	var faults Faults
 	name = strings.TrimSpace(d.Name)
-	if name == "" || utf8.RuneCountInString(name) > maxKeyName || strings.ContainsFunc(name, unicode.IsControl) {
+	switch {
+	case name == "":
+		faults.Add("/name", CodeMissingField, "give the key a name")
+	case utf8.RuneCountInString(name) > maxKeyName || strings.ContainsFunc(name, unicode.IsControl):
 		faults.Add("/name", CodeInvalidField, fmt.Sprintf("must be 1 to %d characters on one line", maxKeyName))
 	}
 	limits = KeyLimits{Scope: d.scope(&faults), Domains: d.domains(&faults), Rate: d.Rate, DailyQuota: d.DailyQuota, ExpiresAt: d.expiresAt(now, &faults)}
