@@ -15,11 +15,13 @@ import (
 )
 
 func TestResendsSDKForGoWorksUnchanged(t *testing.T) {
-	inBothModes(t, setting{}, func(s *stack) {
+	files := filesToFetch(t)
+	inBothModes(t, setting{env: files.allowed()}, func(s *stack) {
 		c := &goSDK{TB: s.TB, stack: s, Client: s.resend(apiKey)}
 		for name, tell := range map[string]func(){
 			"send, get and attachments": c.sendAndGet, "list": c.list, "schedule, update and cancel": c.scheduled,
 			"idempotency": c.idempotent, "batch": c.batch, "errors": c.errors, "keys": c.keys, "not offered": c.notOffered,
+			"templates": c.templates, "API keys": c.apiKeys, "limits": c.limits, "files by their path": c.paths(files),
 		} {
 			s.TB.(*testing.T).Run(name, func(t *testing.T) {
 				c.TB = t

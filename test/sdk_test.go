@@ -5,8 +5,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -29,10 +32,14 @@ func TestResendsSDKForNodeWorksUnchanged(t *testing.T) {
 	if err := nodeSDK(); err != nil {
 		t.Fatal(err)
 	}
-	inBothModes(t, setting{}, func(s *stack) {
+	files := filesToFetch(t)
+	inBothModes(t, setting{env: files.allowed()}, func(s *stack) {
 		node := exec.CommandContext(s.Context(), "node", "calls.mjs")
 		node.Dir = "sdk"
-		node.Env = []string{"PATH=" + os.Getenv("PATH"), "POSTRIDER_STORY_URL=" + s.api + "/v1", "POSTRIDER_STORY_KEY=" + apiKey}
+		node.Env = []string{
+			"PATH=" + os.Getenv("PATH"), "POSTRIDER_STORY_URL=" + s.api + "/v1", "POSTRIDER_STORY_KEY=" + apiKey,
+			"POSTRIDER_STORY_FILES=" + files.URL,
+		}
 		node.WaitDelay = 5 * time.Second
 		var faults bytes.Buffer
 		node.Stderr = &faults
@@ -42,6 +49,20 @@ func TestResendsSDKForNodeWorksUnchanged(t *testing.T) {
 		}
 		s.tell(out)
 	})
+}
+
+// fileHost is what attachments are fetched from by their path.
+type fileHost struct{ *httptest.Server }
+
+func filesToFetch(t testing.TB) fileHost {
+	files := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("42 EUR")) }))
+	t.Cleanup(files.Close)
+	return fileHost{files}
+}
+
+// allowed is the setting that lets the server fetch from it, though it is on this machine.
+func (f fileHost) allowed() map[string]string {
+	return map[string]string{"POSTRIDER_ATTACHMENT_FETCH_ALLOW": strings.TrimPrefix(f.URL, "http://")}
 }
 
 // tell makes a test of each line that the script wrote.

@@ -1,53 +1,10 @@
 // Every call of the emails and batch resources of Resend's SDK for Node, and every
-// error it can meet there, against the Postrider that POSTRIDER_STORY_URL names. Each
-// check is one line of JSON on standard output: its name, and what was wrong.
+// error it can meet there, against the Postrider that POSTRIDER_STORY_URL names; those
+// of templates and apiKeys are in files of their own. Each check is one line of JSON on
+// standard output: its name, and what was wrong.
 import assert from 'node:assert/strict';
 import { Resend } from 'resend';
-
-const url = process.env.POSTRIDER_STORY_URL; // ends in /v1
-const key = process.env.POSTRIDER_STORY_KEY;
-const resend = new Resend(key, { baseUrl: url });
-
-// What the types of the SDK promise.
-const lastEvents = ['bounced', 'canceled', 'clicked', 'complained', 'delivered', 'delivery_delayed', 'failed', 'opened', 'queued', 'scheduled', 'sent', 'suppressed'];
-const errorNames = ['invalid_idempotency_key', 'validation_error', 'missing_api_key', 'restricted_api_key', 'invalid_api_key', 'not_found', 'method_not_allowed', 'invalid_idempotent_request', 'concurrent_idempotent_requests', 'invalid_attachment', 'invalid_from_address', 'invalid_access', 'invalid_parameter', 'invalid_region', 'missing_required_field', 'monthly_quota_exceeded', 'daily_quota_exceeded', 'rate_limit_exceeded', 'security_error', 'application_error', 'internal_server_error'];
-
-async function check(name, body) {
-  let error;
-  try {
-    await body();
-  } catch (e) {
-    error = `${e.message}\n${e.stack}`;
-  }
-  console.log(JSON.stringify({ name, error }));
-}
-
-function good(answer) {
-  assert.equal(answer.error, null);
-  assert.ok(answer.headers, 'headers are there');
-  return answer.data;
-}
-
-function refused(answer, statusCode, name, says) {
-  assert.equal(answer.data, null);
-  assert.equal(answer.error.statusCode, statusCode, JSON.stringify(answer.error));
-  assert.equal(answer.error.name, name);
-  if (statusCode !== 501) assert.ok(errorNames.includes(answer.error.name), answer.error.name);
-  assert.match(answer.error.message, says);
-}
-
-function isID(id) {
-  assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/);
-}
-
-function isTime(text) {
-  assert.equal(typeof text, 'string');
-  assert.ok(!Number.isNaN(new Date(text).getTime()), text);
-}
-
-const mail = (more) => ({ from: 'Shop <shop@sender.example>', to: 'ann@example.com', subject: 'A story', text: 'Once.', ...more });
-const inAnHour = () => new Date(Date.now() + 3600e3).toISOString();
-const nobody = '01a1fa7c-7466-7261-9831-867e93c889df';
+import { check, good, inAnHour, isID, isTime, lastEvents, mail, nobody, refused, resend, until, url } from './story.mjs';
 
 // isEmail holds an email against GetEmailResponseSuccess, or ListEmail.
 function isEmail(email, inList) {
@@ -63,14 +20,6 @@ function isEmail(email, inList) {
   assert.equal(email.object, 'email');
   for (const field of ['html', 'text']) assert.ok(email[field] === null || typeof email[field] === 'string', field);
   assert.ok(Array.isArray(email.tags));
-}
-
-async function until(id, event) {
-  for (const end = Date.now() + 60e3; ; await new Promise((r) => setTimeout(r, 50))) {
-    const email = good(await resend.emails.get(id));
-    if (email.last_event === event) return email;
-    assert.ok(Date.now() < end, `still ${email.last_event}, not ${event}`);
-  }
 }
 
 const picture = Buffer.from('iVBORw0KGgo=', 'base64');
@@ -280,11 +229,24 @@ await check('emails.send: every field error', async () => {
   refused(await resend.emails.send(mail({ topicId: nobody })), 422, 'validation_error', /\/topic_id: is not supported/);
 });
 
+await check('emails.send: a file by its path', async () => {
+  const attachments = [{ path: `${process.env.POSTRIDER_STORY_FILES}/invoice.txt` }, { path: `${process.env.POSTRIDER_STORY_FILES}/x`, filename: 'second.txt' }];
+  const { id } = good(await resend.emails.send(mail({ attachments })));
+  const list = good(await resend.emails.attachments.list({ emailId: id }));
+  assert.deepEqual(list.data.map((f) => [f.filename, f.size]), [['invoice.txt', 6], ['second.txt', 6]]);
+  assert.equal(await (await fetch(list.data[0].download_url)).text(), '42 EUR');
+  refused(await resend.emails.send(mail({ attachments: [{ path: 'http://127.0.0.1/x' }] })), 422, 'invalid_attachment', /\/attachments\/0\/path/);
+  refused(await resend.emails.send(mail({ attachments: [{ ...attachments[0], content: 'aGk=' }] })), 422, 'invalid_attachment', /not both/);
+  refused(await resend.batch.send([mail(), mail({ attachments })]), 422, 'validation_error', /\/1\/attachments\/0\/path: .*not fetched/);
+});
+
 await check('every call: no key, or a wrong one', async () => {
   const wrong = new Resend('re_wrong', { baseUrl: url });
   const calls = (r) => [
     r.emails.send(mail()), r.emails.get(rich), r.emails.list(), r.emails.update({ id: rich, scheduledAt: inAnHour() }), r.emails.cancel(rich),
     r.emails.attachments.list({ emailId: rich }), r.emails.attachments.get({ emailId: rich, id: files[0].id }), r.batch.send([mail()]), r.domains.list(),
+    r.templates.create({ name: 'x', html: 'x' }), r.templates.get('x'), r.templates.list(), r.templates.update('x', {}), r.templates.publish('x'), r.templates.duplicate('x'),
+    r.templates.remove('x'), r.apiKeys.create({ name: 'x' }), r.apiKeys.list(), r.apiKeys.remove(nobody),
   ];
   for (const answer of await Promise.all(calls(wrong))) refused(answer, 403, 'invalid_api_key', /key/);
   const without = new Resend(' ', { baseUrl: url });
@@ -326,5 +288,8 @@ await check('calls that are not offered say so', async () => {
   };
   for (const [call, answer] of Object.entries(calls)) refused(await answer, 501, 'not_implemented', new RegExp(`does not offer ${call}`));
 });
+
+await import('./templates.mjs'); // after the checks above, which count on what the list begins with
+await import('./keys.mjs');
 
 console.log(JSON.stringify({ done: true }));
