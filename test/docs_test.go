@@ -66,9 +66,12 @@ func TestTheQuickStartWorksAsItStands(t *testing.T) {
 			examples = append(examples, b)
 		}
 	}
+	if err := nodeSDK(); err != nil {
+		t.Fatal(err)
+	}
 	inBothModes(t, setting{}, func(s *stack) {
 		for _, b := range examples {
-			b.run(s, s.TempDir())
+			b.run(s, withSDK(s.TB))
 		}
 		if s.Failed() {
 			return
@@ -76,7 +79,7 @@ func TestTheQuickStartWorksAsItStands(t *testing.T) {
 		if err := s.relay.AwaitMails(s.Context(), len(examples)); err != nil {
 			s.Fatal(err)
 		}
-		for _, from := range []string{"curl", "Node", "Go", "Python"} {
+		for _, from := range []string{"curl", "Node", "Resend's SDK", "Go", "Python"} {
 			if !slices.ContainsFunc(s.relay.Mails(), func(m smtptest.Transaction) bool {
 				return strings.Contains(string(m.Data), "Subject: Hello from "+from+"\r\n")
 			}) {
@@ -84,6 +87,20 @@ func TestTheQuickStartWorksAsItStands(t *testing.T) {
 			}
 		}
 	})
+}
+
+// withSDK is a folder where npm seems to have installed Resend's SDK.
+func withSDK(t testing.TB) string {
+	t.Helper()
+	installed, err := filepath.Abs("sdk/node_modules")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.Symlink(installed, filepath.Join(dir, "node_modules")); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // asOneScript joins the shell examples of a page that speak to a server, in
