@@ -82,11 +82,11 @@ func (s *Service) Accept(ctx context.Context, by *message.Grant, draft *message.
 	if err != nil {
 		return s.replay(ctx, by.TenantID, key, hash, err)
 	}
-	a, err := s.take(ctx, draft, message.Submission{Message: m, IdempotencyKey: key, Hash: hash})
+	a, tried, err := s.take(ctx, draft, message.Submission{Message: m, IdempotencyKey: key, Hash: hash})
 	if err == nil {
 		err = a.Err
 	}
-	if counted.Recipients > 0 && notStored(a, err) {
+	if counted.Recipients > 0 && (!tried || notStored(a, err)) {
 		s.guard.GiveBack(ctx, by, []message.Admission{counted})
 	}
 	if err != nil {
@@ -110,7 +110,8 @@ func (s *Service) admit(ctx context.Context, by *message.Grant, m *message.Messa
 	return a, a.Err
 }
 
-// notStored reports whether it is certain that no message came of a submission.
+// notStored reports whether it is certain that no message came of a submission that the
+// store was given.
 func notStored(a message.Acceptance, err error) bool {
 	var refused *message.Error
 	return a.Replayed || errors.As(err, &refused)

@@ -63,29 +63,30 @@ func (s *Batches) AcceptBatch(ctx context.Context, by *message.Grant, d *message
 	if err != nil {
 		return s.replayBatch(ctx, b, err)
 	}
-	answer, err := s.keepAndCommit(ctx, b)
-	if len(counted) > 0 && notStored(message.Acceptance{Replayed: answer.Replayed}, err) {
+	answer, tried, err := s.keepAndCommit(ctx, b)
+	if len(counted) > 0 && (!tried || notStored(message.Acceptance{Replayed: answer.Replayed}, err)) {
 		s.guard.GiveBack(ctx, by, counted)
 	}
 	return answer, err
 }
 
 // keepAndCommit stores the batch, after the files that are more than a message carries in
-// itself. A repetition is answered before those are kept again.
-func (s *Batches) keepAndCommit(ctx context.Context, b *message.Batch) (message.BatchAnswer, error) {
+// itself. A repetition is answered before those are kept again. Tried is as of take.
+func (s *Batches) keepAndCommit(ctx context.Context, b *message.Batch) (answer message.BatchAnswer, tried bool, err error) {
 	large := slices.DeleteFunc(slices.Clone(b.Messages), func(m *message.Message) bool { return !s.tooLarge(m) })
 	if len(large) > 0 {
-		answer, err := s.replayBatch(ctx, b, errNotKnown)
+		answer, err = s.replayBatch(ctx, b, errNotKnown)
 		if !errors.Is(err, errNotKnown) {
-			return answer, err
+			return answer, false, err
 		}
 	}
 	for _, m := range large {
 		if err := s.keepFiles(ctx, m); err != nil {
-			return message.BatchAnswer{}, fmt.Errorf("accept a batch: %w", err)
+			return message.BatchAnswer{}, false, fmt.Errorf("accept a batch: %w", err)
 		}
 	}
-	return s.commitBatch(ctx, b)
+	answer, err = s.commitBatch(ctx, b)
+	return answer, true, err
 }
 
 // commitBatch stores the batch and wakes its lanes.

@@ -83,21 +83,22 @@ func (f *files) tooLarge(m *message.Message) bool {
 }
 
 // take commits a message, after its files are fetched and kept where there is that to
-// do. A repetition is answered before it.
-func (s *Service) take(ctx context.Context, draft *message.Draft, sub message.Submission) (message.Acceptance, error) {
-	if !s.hasMore(draft) {
-		return s.submit(ctx, sub)
+// do. A repetition is answered before it. Tried is whether the store was given the
+// message: what fails before that has certainly stored nothing.
+func (s *Service) take(ctx context.Context, draft *message.Draft, sub message.Submission) (a message.Acceptance, tried bool, err error) {
+	if s.hasMore(draft) {
+		a, err = s.replay(ctx, sub.Message.TenantID, sub.IdempotencyKey, sub.Hash, errNotKnown)
+		if !errors.Is(err, errNotKnown) {
+			return a, false, err
+		}
+		done, err := s.prepare(ctx, sub.Message, draft)
+		if err != nil {
+			return message.Acceptance{}, false, err
+		}
+		defer done()
 	}
-	answer, err := s.replay(ctx, sub.Message.TenantID, sub.IdempotencyKey, sub.Hash, errNotKnown)
-	if !errors.Is(err, errNotKnown) {
-		return answer, err
-	}
-	done, err := s.prepare(ctx, sub.Message, draft)
-	if err != nil {
-		return message.Acceptance{}, err
-	}
-	defer done()
-	return s.submit(ctx, sub)
+	a, err = s.submit(ctx, sub)
+	return a, true, err
 }
 
 // prepare fetches and keeps the files of a message that was made of the draft. Done gives

@@ -289,6 +289,22 @@ func TestAFileThatDoesNotComeIsNotCountedAgainstTheKey(t *testing.T) {
 	}
 }
 
+// Where a file cannot be kept now, nothing was stored for certain: who repeats the
+// request until it can does not use up the day's quota by that.
+func TestAFileThatCannotBeKeptIsNotCountedAgainstTheKey(t *testing.T) {
+	by := &message.Grant{TenantID: 1, KeyLimits: message.KeyLimits{Scope: message.ScopeSending, DailyQuota: 1}}
+	large := withFiles(message.DraftAttachment{Filename: "f", Data: make([]byte, 1<<20)})
+	g := &guardFunc{admit: func(*message.Message) message.Admission { return message.Admission{Recipients: 1} }}
+	s, _ := taking(t, accept.KeepApart(&shelf{err: message.ErrUnavailable}), accept.WithGuard(g))
+	if _, err := s.Accept(t.Context(), by, large, "", [32]byte{}); !errors.Is(err, message.ErrUnavailable) || g.back != 1 {
+		t.Errorf("a message: %v, %d given back", err, g.back)
+	}
+	b := accept.NewBatches(batchFunc(commitBatch), s)
+	if _, err := b.AcceptBatch(t.Context(), by, request(false, large)); !errors.Is(err, message.ErrUnavailable) || g.back != 2 {
+		t.Errorf("a batch: %v, %d given back", err, g.back)
+	}
+}
+
 // What the key was held to is what is stored: a template published while files are
 // fetched changes nothing, and what it says counts for what they may be.
 func TestATemplateIsRenderedOnceBesideFilesThatAreFetched(t *testing.T) {
