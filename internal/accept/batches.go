@@ -8,8 +8,15 @@ import (
 	"strconv"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/postrider/postrider/internal/message"
 )
+
+// renderedBytes bounds what all batches hold that was made of templates, until it is
+// stored. What a caller sent himself is bounded where it is read; here a few bytes of a
+// request may become megabytes.
+const renderedBytes = 192 << 20
 
 // batchTimeout is storeTimeout for a batch, which may be fifty megabytes.
 const batchTimeout = 20 * time.Second
@@ -33,14 +40,15 @@ type BatchStore interface {
 
 // Batches takes several messages in with one request. Safe for concurrent use.
 type Batches struct {
-	store BatchStore
+	store    BatchStore
+	rendered *semaphore.Weighted
 	*Service
 }
 
 // NewBatches returns a service for batches. Each email is composed, held to its key
 // and has its files kept as one that single accepts.
 func NewBatches(store BatchStore, single *Service) *Batches {
-	return &Batches{store: store, Service: single}
+	return &Batches{store: store, rendered: semaphore.NewWeighted(renderedBytes), Service: single}
 }
 
 // AcceptBatch validates every email, holds it to what the grant allows, and
@@ -52,7 +60,9 @@ func NewBatches(store BatchStore, single *Service) *Batches {
 // message.ErrUnavailable when nobody knows whether it was committed: repeated
 // with the same key it is committed once.
 func (s *Batches) AcceptBatch(ctx context.Context, by *message.Grant, d *message.BatchDraft) (message.BatchAnswer, error) {
-	b, places, faults, err := s.validate(ctx, by.TenantID, d)
+	held := &room{all: s.rendered}
+	defer held.leave()
+	b, places, faults, err := s.validate(ctx, by.TenantID, d, held)
 	if err != nil {
 		return message.BatchAnswer{}, err
 	}
@@ -143,8 +153,9 @@ func (s *Batches) admitAll(ctx context.Context, by *message.Grant, b *message.Ba
 }
 
 // validate makes messages of the emails that are right, and says at which places
-// those stand. The faults are those that refuse the batch as a whole.
-func (s *Batches) validate(ctx context.Context, tenant int64, d *message.BatchDraft) (b *message.Batch, places []int, faults message.Faults, err error) {
+// those stand. The faults are those that refuse the batch as a whole. It ends with the
+// email that makes the batch too large: templates may make far more of the rest.
+func (s *Batches) validate(ctx context.Context, tenant int64, d *message.BatchDraft, held *room) (b *message.Batch, places []int, faults message.Faults, err error) {
 	b = &message.Batch{ID: message.NewID(), TenantID: tenant, IdempotencyKey: d.IdempotencyKey, Hash: d.Hash}
 	total := 0
 	for i, item := range d.Items {
@@ -160,10 +171,15 @@ func (s *Batches) validate(ctx context.Context, tenant int64, d *message.BatchDr
 		default:
 			faults.AddAt(message.Pointer(strconv.Itoa(i)), refused)
 		}
-	}
-	if total > s.limits.BatchBytes {
-		faults.Add("", message.CodeMessageTooLarge, fmt.Sprintf(
-			"all emails together are %d bytes, more than %d", total, s.limits.BatchBytes))
+		if total > s.limits.BatchBytes {
+			faults.Add("", message.CodeMessageTooLarge, fmt.Sprintf("all emails together are more than %d bytes", s.limits.BatchBytes))
+			break
+		}
+		if refused == nil && m.Head.Template != nil && !held.take(m.Bytes()) {
+			return nil, nil, faults, &message.Error{
+				Code: message.CodeOverloaded, Detail: "too much is being made of templates at once; repeat this request shortly",
+			}
+		}
 	}
 	return b, places, faults, nil
 }
@@ -204,3 +220,19 @@ func (s *Batches) wakeLanes(b *message.Batch) {
 		}
 	}
 }
+
+// room is what one batch has taken of what all may hold.
+type room struct {
+	all   *semaphore.Weighted
+	taken int64
+}
+
+func (r *room) take(n int) bool {
+	if !r.all.TryAcquire(int64(n)) {
+		return false
+	}
+	r.taken += int64(n)
+	return true
+}
+
+func (r *room) leave() { r.all.Release(r.taken) }

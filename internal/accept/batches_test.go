@@ -222,3 +222,51 @@ func TestABatchIsHeldToItsKey(t *testing.T) {
 		t.Errorf("a key that may not send: %v", err)
 	}
 }
+
+// copies renders the same text for everybody, and counts.
+type copies struct {
+	text string
+	made int
+}
+
+func (c *copies) Render(context.Context, int64, *message.TemplateUse) (message.Rendered, error) {
+	c.made++
+	return message.Rendered{TemplateText: message.TemplateText{Subject: "s", Text: c.text}}, nil
+}
+
+// A short request may name a template five hundred times whose mail is a megabyte.
+func TestWhatBatchesMakeOfTemplatesIsBounded(t *testing.T) {
+	byTemplate := without(func(d *message.Draft) { d.Subject, d.Text, d.Template = "", "", &message.TemplateUse{Template: "t"} })
+	limits := message.DefaultLimits()
+	limits.BatchBytes = 41 << 20
+	c := &copies{text: strings.Repeat("x", 8<<20)}
+	var s *accept.Batches
+	held := 0 // batches that are being stored
+	code := func(emails int) message.Code {
+		_, err := s.AcceptBatch(t.Context(), message.Unrestricted(1), request(false, slices.Repeat([]*message.Draft{byTemplate}, emails)...))
+		var refused *message.Error
+		errors.As(err, &refused)
+		if refused == nil {
+			return ""
+		}
+		return refused.Code
+	}
+	var last message.Code
+	s = accept.NewBatches(batchFunc(func(ctx context.Context, b *message.Batch) (message.BatchAnswer, error) {
+		if held++; held < 10 {
+			last = code(5) // each is in memory until the one within it is answered
+		}
+		return commitBatch(ctx, b)
+	}), accept.New(nil, limits, (&wakes{}).wake, time.Now, accept.WithTemplates(c)))
+	if got := code(500); got != message.CodeValidation || c.made > 6 {
+		t.Errorf("500 emails: %q after %d were rendered", got, c.made)
+	}
+	if got := code(5); got != "" || held != 4 {
+		t.Errorf("the first: %q, %d held at once", got, held)
+	}
+	last = ""
+	held = 100
+	if got := code(5); got != "" || last != "" {
+		t.Errorf("afterwards: %q", got)
+	}
+}
