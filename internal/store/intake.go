@@ -22,9 +22,11 @@ const (
 	intakeBytes = 4 << 20
 	// readFor is after how long no further email is read in one transaction, and
 	// readLimit ends the reading of one. Rendering may take its time, and the database
-	// ends a transaction in which nothing happens: see idleTimeout.
-	readFor   = 2 * time.Second
-	readLimit = 5 * time.Second
+	// ends a transaction in which nothing happens: see idleTimeout. readAtOnce is for
+	// what need not wait, of which as many as there are fit into half of readFor.
+	readFor    = 2 * time.Second
+	readLimit  = 5 * time.Second
+	readAtOnce = 5 * time.Millisecond
 )
 
 // TakeIn takes up to limit emails from the intake, oldest first, and commits what
@@ -168,28 +170,37 @@ func (t *txn) takeIn(ctx context.Context, ids []uuid.UUID, read reading) (taken 
 	return taken, unread, err
 }
 
-// readAll returns the emails that could be read in the time there is.
+// readAll returns the emails that could be read in the time there is. One that waits in
+// vain, for its turn to be rendered, say, does not use up that of the others: they are
+// still read if that waits for nothing, which is so for all that name no template.
 func readAll(ctx context.Context, entries []entry, read reading) (done []entry, unread error) {
-	begun := time.Now()
+	until, limit := time.Now().Add(readFor), readLimit
 	for _, e := range entries {
-		if time.Since(begun) > readFor {
+		if time.Now().After(until) {
 			break
 		}
-		var err error
-		if e.Reading, err = readOne(ctx, e.Enqueued, read); err != nil {
-			unread = fmt.Errorf("message %s cannot be read now: %w: %w", e.ID, message.ErrUnavailable, err)
+		late, err := e.read(ctx, limit, read)
+		if err == nil {
+			done = append(done, e)
 			continue
 		}
-		e.Message.ID, e.Message.TenantID = e.ID, e.TenantID
-		done = append(done, e)
+		unread = fmt.Errorf("message %s cannot be read now: %w: %w", e.ID, message.ErrUnavailable, err)
+		if late && limit == readLimit {
+			until, limit = time.Now().Add(readFor/2), readAtOnce
+		}
 	}
 	return done, unread
 }
 
-func readOne(ctx context.Context, e message.Enqueued, read reading) (message.Reading, error) {
-	ctx, cancel := context.WithTimeout(ctx, readLimit)
+// read asks what the email is; late is whether that took longer than it may.
+func (e *entry) read(ctx context.Context, limit time.Duration, read reading) (late bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	return read(ctx, e)
+	if e.Reading, err = read(ctx, e.Enqueued); err != nil {
+		return ctx.Err() != nil, err
+	}
+	e.Message.ID, e.Message.TenantID = e.ID, e.TenantID
+	return false, nil
 }
 
 // storable takes the keys of the submissions and returns those that are to be

@@ -588,6 +588,28 @@ func TestAnEmailThatCannotBeReadNowHoldsUpNobody(t *testing.T) {
 	}
 }
 
+// One that waits in vain, as for its turn to be rendered, does not use up the time of
+// those that need not wait.
+func TestAnEmailThatWaitsInVainHoldsUpNobody(t *testing.T) {
+	c := newCaller(t)
+	stuck := map[uuid.UUID]bool{}
+	for range 3 {
+		stuck[c.enqueue(c.conn, letter, nil)] = true
+	}
+	plain := c.enqueue(c.conn, letter, nil)
+	busy := func(ctx context.Context, e message.Enqueued) (message.Reading, error) {
+		if stuck[e.ID] {
+			<-ctx.Done()
+			return message.Reading{}, ctx.Err()
+		}
+		return reads(ctx, e)
+	}
+	taken, err := c.store.TakeIn(t.Context(), 128, busy)
+	if !errors.Is(err, message.ErrUnavailable) || len(taken) != 1 || taken[0].ID != plain || c.waiting() != 3 {
+		t.Errorf("%+v, %v, %d left", taken, err, c.waiting())
+	}
+}
+
 // Reading that takes long is not done in one transaction, which the database would end.
 func TestSlowReadingIsSharedOut(t *testing.T) {
 	c := newCaller(t)
