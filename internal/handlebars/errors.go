@@ -39,8 +39,12 @@ type ValueError struct {
 // Error implements error.
 func (e *ValueError) Error() string { return strings.Join(e.Path, ".") + " " + e.Detail }
 
-// LimitError is a rendering that was broken off.
-type LimitError struct{ Detail string }
+// LimitError is a rendering that was broken off. Late is one for its time alone, which a
+// process that stands still uses up as well.
+type LimitError struct {
+	Detail string
+	Late   bool
+}
 
 // Error implements error.
 func (e *LimitError) Error() string { return e.Detail }

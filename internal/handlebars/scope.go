@@ -52,7 +52,7 @@ func (r *run) timely() error {
 		return err
 	}
 	if time.Now().After(r.until) {
-		return &LimitError{Detail: "takes longer than " + MaxTime.String()}
+		return &LimitError{Detail: "takes longer than " + MaxTime.String(), Late: true}
 	}
 	return nil
 }

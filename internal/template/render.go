@@ -176,13 +176,24 @@ func (s *Service) fill(ctx context.Context, r *ready, variables map[string]any, 
 	rendered := r.Rendered
 	rendered.ReplyTo = slices.Clone(rendered.ReplyTo)
 	err := s.inTurn(ctx, func() (err error) {
-		rendered.TemplateText, err = r.text(ctx, values)
+		rendered.TemplateText, err = r.textTwice(ctx, values)
 		return err
 	})
 	if err != nil {
 		return message.Rendered{}, misfit(err, pointer)
 	}
 	return rendered, nil
+}
+
+// textTwice asks again for what was not ready in time: a process that is stopped for a
+// second, by its host, say, must not refuse an email that is right, one that was enqueued
+// for good.
+func (r *ready) textTwice(ctx context.Context, values map[string]any) (message.TemplateText, error) {
+	text, err := r.text(ctx, values)
+	if limit, ok := errors.AsType[*handlebars.LimitError](err); ok && limit.Late {
+		text, err = r.text(ctx, values)
+	}
+	return text, err
 }
 
 // text renders the template, and does to its HTML what it is set up to.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -136,5 +138,34 @@ func TestAllLanguagesTogetherAreBounded(t *testing.T) {
 	_, err := New(s, s).Update(t.Context(), 1, "order", &message.TemplateEdit{Locales: &locales})
 	if codeOf(err) != message.CodeTooLarge {
 		t.Errorf("error %v", err)
+	}
+}
+
+// stopped is a context of a process that stands still, each of the times that it is left,
+// when it is looked at.
+type stopped struct {
+	context.Context
+	times *int
+}
+
+func (s stopped) Err() error {
+	if *s.times > 0 {
+		*s.times--
+		time.Sleep(2 * time.Second)
+	}
+	return s.Context.Err()
+}
+
+func TestAProcessThatStoodStillRefusesNothing(t *testing.T) {
+	for times, want := range map[int]message.Code{1: "", 2: message.CodeRenderLimit} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &shelf{body: bodyOf("<p>{{a}}</p>")}
+			service := New(s, s)
+			left := times
+			got, err := service.Render(stopped{t.Context(), &left}, 1, use(map[string]any{"a": "x"}))
+			if codeOf(err) != want || want == "" && (err != nil || got.HTML != "<p>x</p>") || left != 0 {
+				t.Errorf("stopped %d times: %q, %v", times, got.HTML, err)
+			}
+		})
 	}
 }
