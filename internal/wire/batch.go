@@ -117,9 +117,8 @@ func (b *batchReader) item(draft *message.Draft) message.BatchItem {
 	if err == nil {
 		return message.BatchItem{Draft: draft}
 	}
-	_, invalid := b.limits.Validate(draft, b.now)
 	var e *message.Error
-	errors.As(merge(err, invalid), &e)
+	errors.As(merge(err, b.limits.Precheck(draft, b.now)), &e)
 	return message.BatchItem{Err: e}
 }
 

@@ -48,6 +48,14 @@ func TestABatchIsReadEmailByEmail(t *testing.T) {
 	}
 }
 
+// What a template gives is not missed in an email of a batch either.
+func TestAFaultBesideATemplateIsTheOnlyOne(t *testing.T) {
+	item := readBatch(t, `[{"to": "b@example.com", "template": {"id": "welcome", "variables": {"a": 1}}, "cc": 7}]`).Items[0]
+	if item.Err == nil || len(item.Err.Fields) != 1 || item.Err.Fields[0].Pointer != "/cc" {
+		t.Errorf("%+v", item.Err)
+	}
+}
+
 func TestOneEmailFullOfFaultsHidesNoOther(t *testing.T) {
 	bad := `{` + strings.TrimSuffix(strings.Repeat(`"x":0,`, 1), ",")
 	for i := range 300 {
