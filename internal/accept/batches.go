@@ -157,7 +157,7 @@ func (s *Batches) admitAll(ctx context.Context, by *message.Grant, b *message.Ba
 // email that makes the batch too large: templates may make far more of the rest.
 func (s *Batches) validate(ctx context.Context, tenant int64, d *message.BatchDraft, held *room) (b *message.Batch, places []int, faults message.Faults, err error) {
 	b = &message.Batch{ID: message.NewID(), TenantID: tenant, IdempotencyKey: d.IdempotencyKey, Hash: d.Hash}
-	total := 0
+	total, files := 0, 0
 	for i, item := range d.Items {
 		m, refused, err := s.message(ctx, tenant, item)
 		switch {
@@ -166,6 +166,7 @@ func (s *Batches) validate(ctx context.Context, tenant int64, d *message.BatchDr
 		case refused == nil:
 			m.ID, m.TenantID = message.NewID(), tenant
 			b.Messages, places, total = append(b.Messages, m), append(places, i), total+m.Bytes()
+			files += len(m.Attachments)
 		case d.Permissive:
 			b.Refused = append(b.Refused, message.Refuse(i, refused))
 		default:
@@ -173,6 +174,10 @@ func (s *Batches) validate(ctx context.Context, tenant int64, d *message.BatchDr
 		}
 		if total > s.limits.BatchBytes {
 			faults.Add("", message.CodeMessageTooLarge, fmt.Sprintf("all emails together are more than %d bytes", s.limits.BatchBytes))
+			break
+		}
+		if files > s.limits.BatchFiles { // each is a statement of its own, and one transaction has them all
+			faults.Add("", message.CodeTooLarge, fmt.Sprintf("all emails together have more than %d attachments", s.limits.BatchFiles))
 			break
 		}
 		if refused == nil && m.Head.Template != nil && !held.take(m.Bytes()) {

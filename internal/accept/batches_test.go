@@ -223,6 +223,23 @@ func TestABatchIsHeldToItsKey(t *testing.T) {
 	}
 }
 
+// Every attachment is a statement, and one transaction has those of the whole batch.
+func TestTheAttachmentsOfABatchAreBounded(t *testing.T) {
+	limits := message.DefaultLimits()
+	full := without(func(d *message.Draft) {
+		d.Attachments = slices.Repeat([]message.DraftAttachment{{Filename: "a"}}, limits.Attachments)
+	})
+	most := limits.BatchFiles / limits.Attachments
+	for n, want := range map[int]message.Code{most: "", most + 1: message.CodeValidation} {
+		s := batches(commitBatch, &wakes{})
+		_, err := s.AcceptBatch(t.Context(), message.Unrestricted(1), request(true, slices.Repeat([]*message.Draft{full}, n)...))
+		var refused *message.Error
+		if errors.As(err, &refused); (refused == nil) != (want == "") || refused != nil && refused.Code != want {
+			t.Errorf("%d emails: %v", n, err)
+		}
+	}
+}
+
 // copies renders the same text for everybody, and counts.
 type copies struct {
 	text string

@@ -49,6 +49,7 @@ type Limits struct {
 	FilenameLength int
 	BatchMessages  int // in one request
 	BatchBytes     int // as MessageBytes, of all its messages together
+	BatchFiles     int // attachments of all its messages together
 }
 
 // DefaultLimits returns the limits the API documents.
@@ -56,6 +57,6 @@ func DefaultLimits() Limits {
 	return Limits{
 		MessageBytes: 40 << 20, BodyBytes: 25 << 20, Recipients: 50, Attachments: 100, Headers: 100, HeaderBytes: 2 << 10,
 		Tags: 20, MetadataBytes: 8 << 10, ScheduleAhead: 366 * 24 * time.Hour, FilenameLength: 255,
-		BatchMessages: 500, BatchBytes: 50 << 20,
+		BatchMessages: 500, BatchBytes: 50 << 20, BatchFiles: 1000,
 	}
 }
