@@ -18,6 +18,9 @@ func (s *Store) Hold(ctx context.Context, key message.Key, while func()) error {
 	})
 }
 
+// LookAtMost bounds the messages that a search looks at in one call.
+func (s *Store) LookAtMost(n int) { s.lookMost = n }
+
 // Migrating is a handle on which migrations are made, and what ends its use.
 func Migrating(ctx context.Context, url string) (*sql.DB, func() error, error) {
 	s, err := Open(ctx, Config{URL: url})

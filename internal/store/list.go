@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -19,7 +20,7 @@ func (s *Store) Emails(ctx context.Context, filter message.Filter) (message.Page
 	filter.Limit = min(max(filter.Limit, 1), pageMost)
 	var page message.Page
 	err := s.snapshot(ctx, "list messages", func(ctx context.Context, t *txn) error {
-		found, err := t.find(ctx, filter)
+		found, err := t.find(ctx, filter, cmp.Or(s.lookMost, walkMost))
 		if err != nil {
 			return err
 		}

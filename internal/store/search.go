@@ -12,8 +12,8 @@ import (
 
 const (
 	// walkFirst is how many messages the first look of a walk goes through, twice
-	// as many each further one, up to walkStep; walkMost is for one page. Another
-	// page goes on from there.
+	// as many each further one, up to walkStep; walkMost is for one page, unless a
+	// test says otherwise. Another page goes on from there.
 	walkFirst = 250
 	walkStep  = 8_000
 	walkMost  = 50_000
@@ -37,10 +37,10 @@ func full(ids []uuid.UUID, limit int) (hits, bool) {
 }
 
 // find searches by an index where one leads to what is looked for, else by
-// walking through the tenant's messages.
-func (t *txn) find(ctx context.Context, f message.Filter) (hits, error) {
+// walking through the tenant's messages, as many as most.
+func (t *txn) find(ctx context.Context, f message.Filter, most int) (hits, error) {
 	if f.Narrows() || f.Status != "" && !indexed(f.Status) {
-		return t.walk(ctx, f)
+		return t.walk(ctx, f, most)
 	}
 	q := newQuery()
 	ids, err := t.ids(ctx, q, q.source(f, "id")+` LIMIT `+q.arg(f.Limit+1))
@@ -107,10 +107,10 @@ func (t *txn) ids(ctx context.Context, q *query, text string) ([]uuid.UUID, erro
 }
 
 // walk goes through the messages from the cursor on, step by step, until the page
-// is full, there are no more, or it has seen walkMost.
-func (t *txn) walk(ctx context.Context, f message.Filter) (hits, error) {
+// is full, there are no more, or it has seen as many as it may.
+func (t *txn) walk(ctx context.Context, f message.Filter, most int) (hits, error) {
 	var ids []uuid.UUID
-	for step, seen := walkFirst, 0; seen < walkMost; step, seen = min(2*step, walkStep), seen+step {
+	for step, seen := walkFirst, 0; seen < most; step, seen = min(2*step, walkStep, most-seen-step), seen+step {
 		fit, last, err := t.look(ctx, f, step)
 		ids = append(ids, fit...)
 		if err != nil || last == uuid.Nil {

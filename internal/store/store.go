@@ -49,6 +49,8 @@ type Store struct {
 	lease  int64 // milliseconds
 	marks  marks
 	closed atomic.Bool
+
+	lookMost int // messages that a search looks at in one call; 0: walkMost
 }
 
 const (
