@@ -289,7 +289,7 @@ func (s *stack) request(method, path, key string, body []byte) (response, error)
 	if key != "" {
 		req.Header.Set("Idempotency-Key", key)
 	}
-	client := http.Client{Timeout: 30 * time.Second}
+	client := http.Client{Timeout: 90 * time.Second} // more than a server takes for any request
 	res, err := client.Do(req)
 	if err != nil {
 		return response{}, err

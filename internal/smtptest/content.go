@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"net"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -118,7 +119,7 @@ func (c *contentReader) inspect(piece []byte) {
 	if cr := bytes.IndexByte(piece, '\r'); cr >= 0 && cr < last-1 || cr == last-1 && piece[last] != '\n' {
 		c.tx.BareCR = true
 	}
-	c.tx.EightBit = c.tx.EightBit || utf8.RuneCount(piece) != len(piece) || !utf8.Valid(piece)
+	c.tx.EightBit = c.tx.EightBit || slices.Max(piece) >= utf8.RuneSelf
 	if c.line += len(piece); c.lineStart {
 		c.tx.LongestLine = max(c.tx.LongestLine, c.line-2)
 		c.line = 0

@@ -210,7 +210,10 @@ func (s *session) say(reply string, raw ...string) error {
 	return nil
 }
 
+// cut closes the connection. The mail that it ends is on record before the client can
+// see that.
 func (s *session) cut(reset bool) error {
+	s.finish()
 	if tcp, ok := s.tcp.(*net.TCPConn); ok && reset {
 		_ = tcp.SetLinger(0)
 	} else {
