@@ -26,6 +26,7 @@ import (
 	"github.com/postrider/postrider/internal/metrics"
 	"github.com/postrider/postrider/internal/rabbitmq"
 	"github.com/postrider/postrider/internal/relay"
+	"github.com/postrider/postrider/internal/retention"
 	"github.com/postrider/postrider/internal/standin"
 	"github.com/postrider/postrider/internal/store"
 	"github.com/postrider/postrider/internal/sweep"
@@ -244,6 +245,7 @@ func (a *assembly) takeIn(context.Context) error {
 		Interval: a.repair.SweepInterval, Wake: a.relay.Wake,
 	})
 	a.add(part{name: "sweep", start: noError(s.Start), stop: s.Stop})
+	a.deleteOld()
 	a.templates = template.New(a.store, a.store)
 	a.accept = accept.New(a.metrics.AcceptStore(observedAccept{a.store, a.observed}), message.DefaultLimits(), a.relay.Wake, time.Now,
 		append(a.acceptOptions(), accept.WithGuard(a.metrics.Keys(a.keys)), accept.WithTemplates(a.templates))...)
@@ -252,6 +254,16 @@ func (a *assembly) takeIn(context.Context) error {
 	a.metrics.WatchOutbox(a.store)
 	a.lookAtServing()
 	return nil
+}
+
+// deleteOld makes what deletes messages, where they are not kept for ever.
+func (a *assembly) deleteOld() {
+	keep := a.keeping.Retention.Keep()
+	if keep == 0 {
+		return
+	}
+	r := retention.New(retention.Config{Store: a.metrics.RetentionStore(a.store), Keep: keep, Logger: a.log})
+	a.add(part{name: "retention", start: noError(r.Start), stop: r.Stop})
 }
 
 // serveAPI makes the HTTP API.

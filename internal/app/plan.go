@@ -26,6 +26,7 @@ type plan struct {
 	serving *config.Serving // takes messages in, relays and repairs
 	fetch   config.Fetching
 	repair  config.Repair
+	keeping config.Keeping
 	sending *config.Sending // sends
 	smtp    config.SMTP
 	inbox   *config.Inbox // shows what was sent
@@ -35,7 +36,7 @@ type plan struct {
 func Producer(ctx context.Context, c *config.Producer, b Build) (*App, error) {
 	return assemble(ctx, Logger(c.Log), plan{
 		build: b, settings: c.Effective(), database: c.Database, rabbitmq: c.RabbitMQ, queue: c.Queue, blob: c.Blob,
-		metrics: c.Metrics, grace: c.ShutdownGrace, serving: &c.Serving, fetch: c.Fetching, repair: c.Repair,
+		metrics: c.Metrics, grace: c.ShutdownGrace, serving: &c.Serving, fetch: c.Fetching, repair: c.Repair, keeping: c.Keeping,
 	})
 }
 
@@ -56,7 +57,7 @@ func servePlan(c *config.Serve, b Build) plan {
 	return plan{
 		build: b, settings: c.Effective(), database: c.Database, migrate: c.Migrate == "auto",
 		rabbitmq: c.RabbitMQ, queue: c.Queue, blob: c.Blob, metrics: c.Metrics, grace: c.ShutdownGrace,
-		serving: &c.Serving, fetch: c.Fetching, repair: c.Repair, sending: &c.Sending, smtp: c.SMTP,
+		serving: &c.Serving, fetch: c.Fetching, repair: c.Repair, keeping: c.Keeping, sending: &c.Sending, smtp: c.SMTP,
 	}
 }
 
@@ -65,6 +66,6 @@ func Dev(ctx context.Context, c *config.Dev, b Build) (*App, error) {
 	return assemble(ctx, Logger(c.Log), plan{
 		build: b, settings: c.Effective(), database: c.Database, migrate: c.Migrate == "auto",
 		rabbitmq: c.RabbitMQ, queue: c.Queue, blob: c.Blob, metrics: c.Metrics, grace: c.ShutdownGrace,
-		serving: &c.Serving, fetch: c.Fetching, repair: c.Repair, sending: &c.Sending, smtp: c.SMTP, inbox: &c.Inbox,
+		serving: &c.Serving, fetch: c.Fetching, repair: c.Repair, keeping: c.Keeping, sending: &c.Sending, smtp: c.SMTP, inbox: &c.Inbox,
 	})
 }

@@ -200,6 +200,12 @@ func faultCases() map[string]struct{ program, name, value, problem, remedy strin
 		"too short a lease":        {"consumer", "LEASE", "1s", "is 1s", "from 6s to 10m"},
 		"timeouts past the broker": {"consumer", "REPLY_TIMEOUT", "15m", "is 15m0s", "from"},
 		"sweep slower than lease":  {"serve", "SWEEP_INTERVAL", "30s", "longer than POSTRIDER_LEASE", "shorter"},
+		"kept for a word":          {"producer", "RETENTION", "long", "neither forever", "such as 90d"},
+		"kept for no days":         {"serve", "RETENTION", "0d", "shorter than 24h", "24h or more"},
+		"kept for an hour":         {"serve", "RETENTION", "1h", "shorter than 24h", "24h or more"},
+		"kept for ages":            {"dev", "RETENTION", "36501d", "longer than 36500d", "forever"},
+		"kept for very long":       {"dev", "RETENTION", "99999999999d", "neither forever", "such as 90d"},
+		"kept for less than none":  {"dev", "RETENTION", "-3d", "neither forever", "such as 90d"},
 		"connections":              {"producer", "DATABASE_CONNS", "many", "whole number", "such as 16"},
 		"too many connections":     {"producer", "DATABASE_CONNS", "5000", "is 5000", "from 4 to 500"},
 		"no such marking":          {"consumer", "MARK", "never", `"never"`, "always, hold"},
@@ -392,7 +398,7 @@ func TestNames(t *testing.T) {
 	for _, want := range []string{
 		"LISTEN", "METRICS_LISTEN", "DATABASE_URL", "DATABASE_URL_FILE", "DATABASE_CONNS", "RABBITMQ_URL", "RABBITMQ_URL_FILE", "RABBITMQ_PREFIX",
 		"QUEUE_TYPE", "SMTP_URL", "SMTP_URL_FILE", "API_KEYS", "API_KEYS_FILE", "CONSUMERS", "LEASE", "SEND_TIMEOUT", "REPLY_TIMEOUT",
-		"SHUTDOWN_GRACE", "RETRY_WINDOW", "MARK", "SWEEP_INTERVAL", "HELLO_NAME", "INBOX_LISTEN", "INBOX_SMTP_LISTEN", "LOG_FORMAT", "LOG_LEVEL",
+		"SHUTDOWN_GRACE", "RETRY_WINDOW", "MARK", "SWEEP_INTERVAL", "RETENTION", "HELLO_NAME", "INBOX_LISTEN", "INBOX_SMTP_LISTEN", "LOG_FORMAT", "LOG_LEVEL",
 		"MIGRATE", "URL", "API_KEY", "API_KEY_FILE",
 	} {
 		if !strings.Contains(" "+names+" ", " POSTRIDER_"+want+" ") {

@@ -18,6 +18,7 @@ type Producer struct {
 	Blob     Blob
 	Fetching
 	Repair
+	Keeping
 	Running
 	Log Log
 	Origin
@@ -50,6 +51,7 @@ type Serve struct {
 	SMTP SMTP
 	Sending
 	Repair
+	Keeping
 	Running
 	Log Log
 	Origin
@@ -69,6 +71,7 @@ type Dev struct {
 	SMTP SMTP
 	Sending
 	Repair
+	Keeping
 	Inbox Inbox
 	Running
 	Log Log

@@ -90,6 +90,13 @@ type Repair struct {
 
 func (Repair) about() (string, string) { return "Repair", "" }
 
+// Keeping is what becomes of messages in the end.
+type Keeping struct {
+	Retention Retention `default:"forever" desc:"How long a message is kept once all of it has ended, sent or not: forever, a number of days such as 90d, or a time such as 36h; at least 24h. Then it is deleted with its recipients, attachments and history."`
+}
+
+func (Keeping) about() (string, string) { return "Keeping", "" }
+
 // Inbox is the development inbox.
 type Inbox struct {
 	Listen     Address `default:"127.0.0.1:8025" desc:"Where the development inbox shows its page and MailHog's API."`

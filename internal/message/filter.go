@@ -49,17 +49,17 @@ func (f *Filter) Ends() (older, newer uuid.UUID) {
 		newer = uuid.Max
 	}
 	if !f.CreatedAfter.IsZero() {
-		older = laterID(older, firstID(f.CreatedAfter))
+		older = laterID(older, FirstID(f.CreatedAfter))
 	}
-	if until := firstID(f.CreatedBefore); !f.CreatedBefore.IsZero() && laterID(newer, until) == newer {
+	if until := FirstID(f.CreatedBefore); !f.CreatedBefore.IsZero() && laterID(newer, until) == newer {
 		newer = until
 	}
 	return older, newer
 }
 
-// firstID is less than every UUIDv7 of the millisecond, and more than those
+// FirstID is less than every UUIDv7 (RFC 9562, 5.7) of the millisecond, and more than those
 // before it: version and variant, which follow the time, are no zeros in them.
-func firstID(t time.Time) uuid.UUID {
+func FirstID(t time.Time) uuid.UUID {
 	var id uuid.UUID
 	var ms [8]byte
 	binary.BigEndian.PutUint64(ms[:], uint64(max(t.UnixMilli(), 0)))

@@ -27,7 +27,7 @@ type Metrics struct {
 	swept, faults, faultSeconds         *prometheus.CounterVec
 	refusals                            *prometheus.CounterVec
 	takenIn                             *prometheus.CounterVec
-	marksRefused, deadLetters           prometheus.Counter
+	marksRefused, deadLetters, purged   prometheus.Counter
 	claimsHeld, sending                 prometheus.Gauge
 	acceptToSent, acceptTook, claimTook prometheus.Histogram
 }
@@ -47,6 +47,7 @@ func New(version string, log *slog.Logger) *Metrics {
 	m.defineRelay()
 	m.defineWorker()
 	m.defineSweep()
+	m.defineRetention()
 	m.defineFaults()
 	m.defineKeys()
 	return m

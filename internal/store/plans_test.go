@@ -118,6 +118,7 @@ func everyStep(t *testing.T, url string, lists bool) {
 				return s.SweepLost(ctx, message.LaneNormal, time.UnixMilli(1_000_000_000_000), 100)
 			},
 			func() (int, error) { return s.SweepExpired(ctx, 100) },
+			func() (int, error) { p, err := s.Purge(ctx, uuid.Nil, time.Hour, 100); return p.Messages, err },
 			func() (int, error) { lanes, err := s.Due(ctx); return len(lanes), err },
 			func() (int, error) { taken, err := s.TakeIn(ctx, 20, reads); return len(taken), err },
 			func() (int, error) { return 0, s.ForgetEnqueueKeys(ctx) },
