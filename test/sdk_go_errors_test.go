@@ -8,9 +8,8 @@ import (
 	"github.com/resend/resend-go/v3"
 )
 
-// refusedBodies are too large, too deep, or not said to be JSON. The last
-// two no method of the SDK says by itself; its NewRequest and Perform, which are there for
-// what the methods lack, do.
+// refusedBodies are too large, too deep, or not said to be JSON. The last two no method of
+// the SDK brings about; its NewRequest and Perform, which are there for what methods lack, do.
 func (c *goSDK) refusedBodies() {
 	large := letter(func(r *resend.SendEmailRequest) { r.Text = strings.Repeat("x", 62<<20) })
 	_, err := c.Emails.Send(large)

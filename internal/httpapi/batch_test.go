@@ -269,6 +269,11 @@ func TestNamesAreThoseOfResend(t *testing.T) {
 	if a.text("name") != "invalid_from_address" {
 		t.Errorf("in a batch: %s", a.text("name"))
 	}
+	for body, want := range map[string]string{`"permission":"all"`: "invalid_access", `"permission":"all","rate":0`: "validation_error", `"scope":"all"`: "validation_error"} {
+		if a := w.do("POST", "/v1/api-keys", `{"name":"a",`+body+`}`); a.status != 422 || a.text("name") != want {
+			t.Errorf("%s: %d %s, want %s", body, a.status, a.text("name"), want)
+		}
+	}
 	if w.do("PATCH", "/v1/emails/"+message.NewID().String(), "{}").text("name") != "missing_required_field" {
 		t.Error("without a time")
 	}

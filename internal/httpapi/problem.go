@@ -120,6 +120,10 @@ func sortOf(f message.FieldError) string {
 		if strings.HasSuffix(f.Pointer, "/from") { // in a batch an index is before it
 			return "invalid_from_address"
 		}
+	case message.CodeInvalidField:
+		if f.Pointer == "/permission" { // only keys have it
+			return "invalid_access"
+		}
 	}
 	return ""
 }

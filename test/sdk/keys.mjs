@@ -39,7 +39,7 @@ await check('apiKeys.create: for one domain, by its name', async () => {
 
 await check('apiKeys.create: errors', async () => {
   refused(await resend.apiKeys.create({}), 422, 'missing_required_field', /\/name/);
-  refused(await resend.apiKeys.create({ name: 'x', permission: 'everything' }), 422, 'validation_error', /\/permission/);
+  refused(await resend.apiKeys.create({ name: 'x', permission: 'everything' }), 422, 'invalid_access', /\/permission/);
   refused(await resend.apiKeys.create({ name: 'x', domain_id: nobody }), 422, 'validation_error', /\/domain_id/);
 });
 
