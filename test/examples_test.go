@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -80,12 +79,8 @@ type block struct{ page, language, text string }
 // blocksOf splits a page by its fences. One that does not end is an error.
 func blocksOf(t testing.TB, page string) (list []block) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", page))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var open *block
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(textOf(t, page)) {
 		language, fence := strings.CutPrefix(strings.TrimSpace(line), "```")
 		switch {
 		case fence && open == nil:
@@ -190,30 +185,4 @@ func isTest(t *testing.T, name string) {
 		}
 	}
 	t.Errorf("there is no test %s", name)
-}
-
-// TestTheTargetsThatThePagesNameAreThere looks at what would be run by the examples of
-// make, and by what the text of all pages says of it: to run them is for the tests that
-// do the same without it.
-func TestTheTargetsThatThePagesNameAreThere(t *testing.T) {
-	named := map[string]bool{}
-	for _, b := range examplesOf(t, targets) {
-		for line := range strings.Lines(b.text) {
-			named[strings.TrimPrefix(strings.TrimSpace(line), "make ")] = true
-		}
-	}
-	for _, page := range pages(t) {
-		text, err := os.ReadFile(filepath.Join("..", page))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range regexp.MustCompile("`[^`\n]*\\bmake ([a-z][a-z0-9-]*)[^`\n]*`").FindAllStringSubmatch(string(text), -1) {
-			named[m[1]] = true
-		}
-	}
-	for target := range named {
-		if out, err := exec.Command("make", "-C", "..", "-n", target).CombinedOutput(); err != nil {
-			t.Errorf("make %s: %v\n%s", target, err, out)
-		}
-	}
 }
