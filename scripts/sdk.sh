@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # sdk.sh: installs Resend's SDK for Node into test/sdk, as the lockfile there pins it, for
-# the stories that drive it. Does nothing when that is done.
+# the stories that drive it, and the driver for Postgres that an example of the docs
+# imports. Does nothing when that is done.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../test/sdk"
 

@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"os/exec"
-	"slices"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -273,27 +274,55 @@ func TestEnqueuedMailMayNameATemplate(t *testing.T) {
 	})
 }
 
-// TestThePageOnEnqueueingWorksAsItStands runs its SQL and its Go program, and what the
-// quick start has of them. For Python and Node it names drivers that are not here.
+// TestThePageOnEnqueueingWorksAsItStands runs its SQL and its programs, what the quick
+// start has of them, and the statement for all other languages with parameters of text,
+// which is what drivers send.
 func TestThePageOnEnqueueingWorksAsItStands(t *testing.T) {
+	if err := nodeSDK(); err != nil {
+		t.Fatal(err)
+	}
 	onPostgres(t, func(s *stack, _ *pgx.Conn) {
 		app := strings.ReplaceAll("app-"+uuid.NewString()[:13], "-", "_") // roles belong to the whole server
 		s.Cleanup(func() { s.execSQL(service(s.TB, "POSTRIDER_TEST_DATABASE_URL"), "DROP ROLE IF EXISTS "+app) })
 		defer s.psql("DROP OWNED BY " + app)
 		s.psql("CREATE TABLE orders (id bigint PRIMARY KEY, customer text)")
-		for _, b := range slices.Concat(blocksOf(s.TB, "../docs/transactional-enqueue.md"), blocksOf(s.TB, "../docs/quick-start.md")) {
-			switch b.language {
-			case "sql":
+		for _, b := range examplesOf(s.TB, enqueueing) {
+			if b.language == "sql" {
 				s.psql(strings.ReplaceAll(b.text, "shop_app", app))
-			case "go":
-				b.run(s, s.TempDir())
+			} else {
+				b.run(s, withPackages(s.TB))
 			}
 		}
-		if err := s.relay.AwaitMails(s.Context(), 4); err != nil {
+		s.enqueueByParameters("Order 4713")
+		if s.Failed() {
+			return
+		}
+		subjects := []string{"Order 4711", "Order 4712", "Order 4713", "Order 4714", "Hello from SQL"}
+		if err := s.relay.AwaitMails(s.Context(), len(subjects)); err != nil {
 			s.Fatal(err)
 		}
-		if s.mailsAbout("Order 4711") != 1 || s.mailsAbout("Order 4712") != 1 || s.mailsAbout("Hello from SQL") != 1 || s.psql("SELECT count(*) FROM orders") != "2" {
-			s.Errorf("%d mails", len(s.relay.Mails()))
+		for _, subject := range subjects {
+			if n := s.mailsAbout(subject); n != 1 {
+				s.Errorf("%d mails about %s", n, subject)
+			}
+		}
+		if n := s.psql("SELECT count(*) FROM orders"); n != "3" {
+			s.Errorf("%s orders", n)
 		}
 	})
+}
+
+// enqueueByParameters sends the statement that the page gives for any language.
+func (s *stack) enqueueByParameters(subject string) {
+	s.Helper()
+	page, err := os.ReadFile("../docs/transactional-enqueue.md")
+	if err != nil {
+		s.Fatal(err)
+	}
+	m := regexp.MustCompile("`(SELECT postrider\\.enqueue_email\\(.*\\$2\\))`").FindStringSubmatch(string(page))
+	if m == nil {
+		s.Fatal("the page has no statement with parameters")
+	}
+	s.psql("PREPARE enqueue (text, text) AS " + m[1] + "; EXECUTE enqueue('" +
+		`{"from": "shop@sender.example", "to": "ann@example.com", "subject": "` + subject + `", "text": "x"}', 'by-parameters')`)
 }

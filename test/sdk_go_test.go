@@ -20,8 +20,9 @@ func TestResendsSDKForGoWorksUnchanged(t *testing.T) {
 		c := &goSDK{TB: s.TB, stack: s, Client: s.resend(apiKey)}
 		for name, tell := range map[string]func(){
 			"send, get and attachments": c.sendAndGet, "list": c.list, "schedule, update and cancel": c.scheduled,
-			"idempotency": c.idempotent, "batch": c.batch, "errors": c.errors, "keys": c.keys, "not offered": c.notOffered,
+			"idempotency": c.idempotent, "batch": c.batch, "errors": c.errors, "keys": c.keys, "every call": c.everyCall,
 			"templates": c.templates, "API keys": c.apiKeys, "limits": c.limits, "files by their path": c.paths(files),
+			"bodies": c.refusedBodies, "stray paths": c.strayPaths, "two at once": c.together(files),
 		} {
 			s.TB.(*testing.T).Run(name, func(t *testing.T) {
 				c.TB = t
@@ -262,7 +263,6 @@ func (c *goSDK) errors() {
 		_, err := c.Emails.Send(letter(change))
 		c.refused(err, says)
 	}
-	const nobody = "01a1fa7c-7466-7261-9831-867e93c889df"
 	_, err := c.Emails.Get(nobody)
 	c.refused(err, "no such email")
 	_, err = c.Emails.Cancel(nobody)
@@ -278,17 +278,4 @@ func (c *goSDK) keys() {
 	c.refused(err, "not known here")
 	_, err = c.stack.resend("").Batch.Send([]*resend.SendEmailRequest{letter()})
 	c.refused(err, "Bearer")
-}
-
-func (c *goSDK) notOffered() {
-	_, err := c.Domains.List()
-	c.refused(err, "does not offer GET /v1/domains")
-	_, err = c.Broadcasts.List()
-	c.refused(err, "does not offer GET /v1/broadcasts")
-	_, err = c.Segments.List()
-	c.refused(err, "does not offer GET /v1/segments")
-	_, err = c.Emails.Receiving.List()
-	c.refused(err, "does not offer GET /v1/emails/receiving")
-	_, err = c.Webhooks.List()
-	c.refused(err, "does not offer GET /v1/webhooks")
 }

@@ -34,30 +34,71 @@ func TestResendsSDKForNodeWorksUnchanged(t *testing.T) {
 	}
 	files := filesToFetch(t)
 	inBothModes(t, setting{env: files.allowed()}, func(s *stack) {
-		node := exec.CommandContext(s.Context(), "node", "calls.mjs")
-		node.Dir = "sdk"
-		node.Env = []string{
-			"PATH=" + os.Getenv("PATH"), "POSTRIDER_STORY_URL=" + s.api + "/v1", "POSTRIDER_STORY_KEY=" + apiKey,
-			"POSTRIDER_STORY_FILES=" + files.URL,
-		}
-		node.WaitDelay = 5 * time.Second
-		var faults bytes.Buffer
-		node.Stderr = &faults
-		out, err := node.Output()
-		if err != nil {
-			s.Errorf("node: %v\n%s", err, faults.Bytes())
-		}
-		s.tell(out)
+		s.nodeTells(files, "calls.mjs")
 	})
 }
 
+// nodeTells runs a script of test/sdk and makes a test of each of its checks.
+func (s *stack) nodeTells(files fileHost, script ...string) {
+	s.Helper()
+	node := exec.CommandContext(s.Context(), "node", script...)
+	node.Dir = "sdk"
+	node.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "POSTRIDER_STORY_URL=" + s.api + "/v1", "POSTRIDER_STORY_KEY=" + apiKey,
+		"POSTRIDER_STORY_FILES=" + files.URL,
+	}
+	node.WaitDelay = 5 * time.Second
+	var faults bytes.Buffer
+	node.Stderr = &faults
+	out, err := node.Output()
+	if err != nil {
+		s.Errorf("node: %v\n%s", err, faults.Bytes())
+	}
+	s.tell(out)
+}
+
 // fileHost is what attachments are fetched from by their path.
-type fileHost struct{ *httptest.Server }
+type fileHost struct{ URL string }
 
 func filesToFetch(t testing.TB) fileHost {
-	files := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("42 EUR")) }))
-	t.Cleanup(files.Close)
-	return fileHost{files}
+	files := http.NewServeMux()
+	files.Handle("/", invoice{})
+	files.Handle("/both/", &meeting{waiting: map[string]chan struct{}{}})
+	server := httptest.NewServer(files)
+	t.Cleanup(server.Close)
+	return fileHost{server.URL}
+}
+
+type invoice struct{}
+
+// ServeHTTP implements http.Handler.
+func (invoice) ServeHTTP(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("42 EUR")) }
+
+// meeting hands out the file of a path when two have asked for it.
+type meeting struct {
+	mu      sync.Mutex
+	waiting map[string]chan struct{} // by path; closed when the second asks
+}
+
+// ServeHTTP implements http.Handler.
+func (m *meeting) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	select {
+	case <-m.join(r.URL.Path):
+	case <-r.Context().Done():
+	}
+	invoice{}.ServeHTTP(w, r)
+}
+
+func (m *meeting) join(path string) <-chan struct{} {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if other := m.waiting[path]; other != nil {
+		close(other)
+		delete(m.waiting, path)
+		return other
+	}
+	m.waiting[path] = make(chan struct{})
+	return m.waiting[path]
 }
 
 // allowed is the setting that lets the server fetch from it, though it is on this machine.

@@ -54,7 +54,7 @@ func TestSendRepeatsWithOneKeyWhileTheServerCannotTakeIt(t *testing.T) {
 	config := Config{Patience: 10 * time.Second, Repeating: func(err error) { told = append(told, err) }}
 	c, seen := serveTo(t, config,
 		answer(503, `{"code":"unavailable","detail":"the database cannot be reached"}`), drop,
-		answer(409, `{"code":"concurrent_idempotent_requests"}`), answer(202, accepted))
+		answer(503, `{"code":"overloaded"}`), answer(202, accepted))
 	got, err := c.Send(t.Context(), []byte(`{}`), "k1")
 	if err != nil || got.ID != "01990000-0000-7000-8000-000000000000" || got.Status != "queued" || got.Replayed {
 		t.Fatalf("%+v, %v", got, err)

@@ -19,17 +19,16 @@ func TestWhatIsRepeated(t *testing.T) {
 		err         error
 		keyed, once bool // whether it is repeated with a key, and without
 	}{
-		"no answer":                {ErrUnreachable, true, false},
-		"503 of the server":        {refusal(503, "unavailable", 0), true, true},
-		"503 of a proxy":           {refusal(503, CodeStranger, 0), true, false},
-		"429":                      {refusal(429, "rate_limit_exceeded", 0), true, true},
-		"502":                      {refusal(502, CodeStranger, 0), true, false},
-		"504":                      {refusal(504, CodeStranger, 0), true, false},
-		"the same key in progress": {refusal(409, "concurrent_idempotent_requests", 0), true, true},
-		"another email":            {refusal(409, "invalid_idempotent_request", 0), false, false},
-		"422":                      {refusal(422, "validation_error", 0), false, false},
-		"500":                      {refusal(500, "internal", 0), false, false},
-		"another error":            {errors.New("x"), false, false},
+		"no answer":         {ErrUnreachable, true, false},
+		"503 of the server": {refusal(503, "unavailable", 0), true, true},
+		"503 of a proxy":    {refusal(503, CodeStranger, 0), true, false},
+		"429":               {refusal(429, "rate_limit_exceeded", 0), true, true},
+		"502":               {refusal(502, CodeStranger, 0), true, false},
+		"504":               {refusal(504, CodeStranger, 0), true, false},
+		"another email":     {refusal(409, "invalid_idempotent_request", 0), false, false},
+		"422":               {refusal(422, "validation_error", 0), false, false},
+		"500":               {refusal(500, "internal", 0), false, false},
+		"another error":     {errors.New("x"), false, false},
 	} {
 		_, keyed := mayPass(c.err, false)
 		_, once := mayPass(c.err, true)

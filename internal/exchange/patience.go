@@ -57,5 +57,5 @@ func mayPass(err error, once bool) (time.Duration, bool) {
 	case http.StatusBadGateway, http.StatusGatewayTimeout:
 		return p.RetryAfter, !once
 	}
-	return 0, p.Code == "concurrent_idempotent_requests"
+	return 0, false
 }

@@ -236,7 +236,7 @@ func TestWhatResendHasAndPostriderHasNotIs501(t *testing.T) {
 		"DELETE /v1/contacts/" + id, "PATCH /v1/contacts/" + id + "/topics", "GET /v1/contact-properties", "GET /v1/segments",
 		"GET /v1/topics", "POST /v1/webhooks", "GET /v1/logs", "GET /v1/automations", "POST /v1/events/send", "GET /v1/suppressions",
 		"GET /v1/oauth/grants", "GET /v1/emails/receiving", "GET /v1/emails/receiving/" + id + "/attachments/" + id,
-		"GET /v1/emails/metrics", "POST /v1/emails/" + id + "/share",
+		"GET /v1/emails/metrics", "POST /v1/emails/" + id + "/share", "PATCH /v1/api-keys/" + id, "POST /broadcasts", "GET /v1/usage", "PUT /v1/inboxes/" + id + "/threads/" + id + "/labels",
 	} {
 		method, path, _ := strings.Cut(call, " ")
 		a := w.do(method, path, "{}")
@@ -247,6 +247,7 @@ func TestWhatResendHasAndPostriderHasNotIs501(t *testing.T) {
 	}
 	w.do("GET", "/v1/domain", "").want(t, 404, "not_found")
 	w.do("GET", "/v1/emails/"+id+"/sharing", "").want(t, 404, "not_found")
+	w.do("PUT", "/v1/api-keys/"+id, "{}").want(t, 405, "method_not_allowed")
 }
 
 func TestNamesAreThoseOfResend(t *testing.T) {
@@ -267,6 +268,11 @@ func TestNamesAreThoseOfResend(t *testing.T) {
 	a, _ := w.batch(batch(email(), email(`"from":"no"`)))
 	if a.text("name") != "invalid_from_address" {
 		t.Errorf("in a batch: %s", a.text("name"))
+	}
+	for body, want := range map[string]string{`"permission":"all"`: "invalid_access", `"permission":"all","rate":0`: "validation_error", `"scope":"all"`: "validation_error"} {
+		if a := w.do("POST", "/v1/api-keys", `{"name":"a",`+body+`}`); a.status != 422 || a.text("name") != want {
+			t.Errorf("%s: %d %s, want %s", body, a.status, a.text("name"), want)
+		}
 	}
 	if w.do("PATCH", "/v1/emails/"+message.NewID().String(), "{}").text("name") != "missing_required_field" {
 		t.Error("without a time")

@@ -54,7 +54,6 @@ func kinds() map[message.Code]kind {
 		codeMethodNotAllowed:             {405, "method_not_allowed", "This method is not allowed here"},
 		codeRequestTimeout:               {408, "validation_error", "The request took too long to arrive"},
 		message.CodeIdempotencyConflict:  {409, "invalid_idempotent_request", "The idempotency key belongs to another request"},
-		message.CodeConcurrentIdempotent: {409, "concurrent_idempotent_requests", "A request with this idempotency key is still running"},
 		message.CodeNotCancelable:        {409, "validation_error", "No recipient can be stopped any more"},
 		message.CodeNotRetryable:         {409, "validation_error", "No recipient is there to be tried again"},
 		message.CodeTenantExists:         {409, "validation_error", "There is a tenant of this name"},
@@ -120,6 +119,10 @@ func sortOf(f message.FieldError) string {
 	case message.CodeInvalidAddress:
 		if strings.HasSuffix(f.Pointer, "/from") { // in a batch an index is before it
 			return "invalid_from_address"
+		}
+	case message.CodeInvalidField:
+		if f.Pointer == "/permission" { // only keys have it
+			return "invalid_access"
 		}
 	}
 	return ""

@@ -7,7 +7,8 @@ import (
 )
 
 // absences are the resources of Resend's API that Postrider does not offer, by the
-// beginnings of their paths under /v1, with what to do instead. "*" is any step.
+// beginnings of their paths under /v1, with what to do instead. "*" is any step. Where
+// Postrider offers other calls of the same path, the method is named.
 func absences() map[string]string {
 	return map[string]string{
 		"domains":            "sender domains are set up with your relay host and its DNS",
@@ -28,6 +29,7 @@ func absences() map[string]string {
 		"emails/receiving":   "Postrider sends mail and receives none",
 		"emails/metrics":     "see the metrics of the server",
 		"emails/*/share":     "show what GET /v1/emails/{id} answers",
+		"PATCH api-keys/*":   "a key does not change, so make another and revoke this one with DELETE",
 	}
 }
 
@@ -38,12 +40,9 @@ func absences() map[string]string {
 func (a *api) unoffered(next http.Handler) http.Handler {
 	table := absences()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		path, ok := strings.CutPrefix(r.URL.Path, "/v1/")
-		if !ok {
-			next.ServeHTTP(w, r)
-			return
-		}
-		instead, ok := absent(table, path)
+		// Not all begin with /v1: of some calls the SDK for Go drops the path of its base URL.
+		path := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/"), "v1/")
+		instead, ok := absent(table, r.Method, path)
 		if !ok {
 			next.ServeHTTP(w, r)
 			return
@@ -58,16 +57,19 @@ func (a *api) unoffered(next http.Handler) http.Handler {
 	})
 }
 
-func absent(table map[string]string, path string) (instead string, ok bool) {
-	steps := strings.Split(path, "/")
-	if instead, ok := table[steps[0]]; ok {
-		return instead, true
+func absent(table map[string]string, method, path string) (instead string, ok bool) {
+	steps := strings.SplitN(path, "/", 3)
+	names := []string{steps[0]}
+	switch len(steps) {
+	case 2:
+		names = append(names, path, method+" "+steps[0]+"/*")
+	case 3:
+		names = append(names, steps[0]+"/"+steps[1], steps[0]+"/*/"+steps[2])
 	}
-	if len(steps) > 1 {
-		instead, ok = table[steps[0]+"/"+steps[1]]
+	for _, name := range names {
+		if instead, ok = table[name]; ok {
+			return instead, true
+		}
 	}
-	if !ok && len(steps) == 3 {
-		instead, ok = table[steps[0]+"/*/"+steps[2]]
-	}
-	return instead, ok
+	return "", false
 }

@@ -1,7 +1,7 @@
 // Every call of the emails and batch resources of Resend's SDK for Node, and every
-// error it can meet there, against the Postrider that POSTRIDER_STORY_URL names; those
-// of templates and apiKeys are in files of their own. Each check is one line of JSON on
-// standard output: its name, and what was wrong.
+// error it can meet there, against the Postrider that POSTRIDER_STORY_URL names. What
+// concerns templates, apiKeys and all calls together is in files of its own. Each check
+// is one line of JSON on standard output: its name, and what was wrong.
 import assert from 'node:assert/strict';
 import { Resend } from 'resend';
 import { check, good, inAnHour, isID, isTime, lastEvents, mail, nobody, refused, resend, until, url } from './story.mjs';
@@ -258,38 +258,10 @@ await check('emails.get: errors', async () => {
   refused(await resend.emails.get('x'), 404, 'not_found', /no such email/);
 });
 
-await check('a path that is not there, and a method that is not', async () => {
-  refused(await resend.get('/nowhere'), 404, 'not_found', /nothing at this path/);
-  refused(await resend.put('/emails', {}), 405, 'method_not_allowed', /GET/);
-});
-
-await check('calls that are not offered say so', async () => {
-  const calls = {
-    'POST /v1/domains': resend.domains.create({ name: 'example.com' }),
-    'GET /v1/domains': resend.domains.list(),
-    'POST /v1/broadcasts': resend.broadcasts.create({ segmentId: 'x', from: 'a@example.com', subject: 's', html: '<p>' }),
-    'GET /v1/contacts': resend.contacts.list(),
-    'GET /v1/contact-properties': resend.contactProperties.list(),
-    'POST /v1/segments': resend.segments.create({ name: 'x' }),
-    'GET /v1/topics': resend.topics.list(),
-    'GET /v1/webhooks': resend.webhooks.list(),
-    'GET /v1/logs': resend.logs.list(),
-    'GET /v1/automations': resend.automations.list(),
-    'POST /v1/events/send': resend.events.send({ event: 'x', email: 'a@example.com' }),
-    'GET /v1/suppressions': resend.suppressions.list(),
-    'GET /v1/oauth/grants': resend.oauthGrants.list(),
-    'GET /v1/inboxes': resend.inboxes.list(),
-    'GET /v1/usage': resend.usage.get(),
-    'GET /v1/emails/receiving': resend.emails.receiving.list(),
-    [`GET /v1/emails/receiving/${nobody}`]: resend.emails.receiving.get(nobody),
-    [`GET /v1/emails/receiving/${nobody}/attachments`]: resend.emails.receiving.attachments.list({ emailId: nobody }),
-    'GET /v1/emails/metrics': resend.emails.metrics({ granularity: 'daily' }),
-    [`POST /v1/emails/${nobody}/share`]: resend.emails.share(nobody),
-  };
-  for (const [call, answer] of Object.entries(calls)) refused(await answer, 501, 'not_implemented', new RegExp(`does not offer ${call}`));
-});
-
 await import('./templates.mjs'); // after the checks above, which count on what the list begins with
 await import('./keys.mjs');
+await import('./errors.mjs');
+await import('./every.mjs');
+await import('./names.mjs');
 
 console.log(JSON.stringify({ done: true }));
