@@ -20,6 +20,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/postrider/postrider/internal/httpapi"
+	"github.com/postrider/postrider/internal/storetest"
 )
 
 // seeing is how long a test waits for a fault to be seen: 10 s of work that
@@ -178,27 +179,13 @@ func fromEnvironment(t testing.TB, name string) string {
 // schema is a schema of the test's own in Postgres: its URL, and a handle to it.
 func schema(t *testing.T) (string, *sql.DB) {
 	t.Helper()
-	base, err := url.Parse(fromEnvironment(t, "POSTRIDER_TEST_DATABASE_URL"))
-	if err != nil {
-		t.Fatal("POSTRIDER_TEST_DATABASE_URL cannot be read")
-	}
-	name := "app_" + strings.ReplaceAll(uuid.NewString(), "-", "_")
-	query := base.Query()
-	query.Set("search_path", name)
-	base.RawQuery = query.Encode()
-	db, err := sql.Open("pgx", base.String())
+	database := storetest.Postgres(t)
+	db, err := sql.Open("pgx", database)
 	if err != nil {
 		t.Fatal(err)
 	}
-	execute(t, db, "CREATE SCHEMA "+name)
-	t.Cleanup(func() {
-		_, err := db.Exec("DROP SCHEMA " + name + " CASCADE")
-		if err != nil {
-			t.Error(err)
-		}
-		_ = db.Close()
-	})
-	return base.String(), db
+	t.Cleanup(func() { _ = db.Close() })
+	return database, db
 }
 
 func execute(t *testing.T, db *sql.DB, statement string) {

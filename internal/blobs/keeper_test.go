@@ -20,6 +20,7 @@ import (
 	"github.com/postrider/postrider/internal/conformance"
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/store"
+	"github.com/postrider/postrider/internal/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -36,7 +37,7 @@ func newWorld(t *testing.T, change func(*blobs.Config)) *world {
 	t.Helper()
 	w := &world{clock: conformance.NewClock(), dir: t.TempDir()}
 	var err error
-	w.store, err = store.Open(t.Context(), store.Config{URL: "sqlite:" + filepath.Join(t.TempDir(), "test.db"), ClockOffset: w.clock.Offset})
+	w.store, err = store.Open(t.Context(), store.Config{URL: storetest.SQLite(t), ClockOffset: w.clock.Offset})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,9 +50,6 @@ func newWorld(t *testing.T, change func(*blobs.Config)) *world {
 			t.Error(err)
 		}
 	})
-	if err := w.store.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	c := blobs.Config{Ledger: w.store, Into: "dir", Places: map[string]blobs.Place{"dir": d, store.PlaceParts: w.store.Parts()}}
 	if change != nil {
 		change(&c)

@@ -126,7 +126,7 @@ func keyIsFound(b *keyBench) {
 	f := b.find("full")[0]
 	same(b, "state", f.State, message.KeyValid)
 	same(b, "grant", f.Grant, &message.Grant{TenantID: 7, KeyID: k.ID, KeyLimits: limits})
-	if f.Left <= 59*time.Minute || f.Left > time.Hour {
+	if f.Left <= 59*time.Minute || f.Left > time.Hour+time.Millisecond { // SQLite's clock, made of a float, may be that much behind
 		b.Errorf("valid for %v, want an hour", f.Left)
 	}
 	b.make(7, "plain", sending())

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -23,6 +22,7 @@ import (
 	"github.com/postrider/postrider/internal/keys"
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/store"
+	"github.com/postrider/postrider/internal/storetest"
 	"github.com/postrider/postrider/internal/template"
 )
 
@@ -102,7 +102,7 @@ func newWorld(t testing.TB, settings ...setting) *world {
 func openStore(t testing.TB) *store.Store {
 	t.Helper()
 	s, err := store.Open(t.Context(), store.Config{
-		URL:    "sqlite:" + filepath.Join(t.TempDir(), "test.db"),
+		URL:    storetest.SQLite(t),
 		Worker: message.Process{ID: uuid.New(), Program: "test"},
 	})
 	if err != nil {
@@ -113,9 +113,6 @@ func openStore(t testing.TB) *store.Store {
 			t.Error(err)
 		}
 	})
-	if err := s.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	if _, err := s.EnsureTenants(t.Context(), []string{"beta"}); err != nil { // keyB's, number 2
 		t.Fatal(err)
 	}

@@ -1,12 +1,9 @@
 package memory_test
 
 import (
-	"context"
 	"database/sql"
 	"fmt"
-	"net/url"
-	"os"
-	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,9 +15,10 @@ import (
 	"github.com/postrider/postrider/internal/memory"
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/store"
+	"github.com/postrider/postrider/internal/storetest"
 )
 
-// tables are a migrated SQL database, and a way to its rows beside the store.
+// tables are a SQL database, and a way to its rows beside the store.
 type tables struct {
 	url       string
 	processes int // that may use it at once
@@ -28,50 +26,16 @@ type tables struct {
 }
 
 func openSQLite(t *testing.T) *tables {
-	file := filepath.Join(t.TempDir(), "postrider.db")
-	return newTables(t, "sqlite", "sqlite:"+file, "file:"+file+"?_pragma=busy_timeout(5000)", 1)
+	url := storetest.SQLite(t)
+	return newTables(t, url, "sqlite", "file:"+strings.TrimPrefix(url, "sqlite:")+"?_pragma=busy_timeout(5000)", 1)
 }
 
 func openPostgres(t *testing.T) *tables {
-	server := os.Getenv("POSTRIDER_TEST_DATABASE_URL")
-	if server == "" {
-		t.Fatal("POSTRIDER_TEST_DATABASE_URL is not set: run 'make services' and then '. .services/env'")
-	}
-	u, err := url.Parse(server)
-	if err != nil {
-		t.Fatal("POSTRIDER_TEST_DATABASE_URL is not a URL")
-	}
-	schema := "beside_" + uuid.NewString()[:8]
-	q := u.Query()
-	q.Set("search_path", schema)
-	u.RawQuery = q.Encode()
-	owner, err := sql.Open("pgx", server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { owner.Close() })
-	if _, err := owner.ExecContext(t.Context(), `CREATE SCHEMA `+schema); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if _, err := owner.ExecContext(context.Background(), `DROP SCHEMA `+schema+` CASCADE`); err != nil {
-			t.Error(err)
-		}
-	})
-	return newTables(t, "pgx", u.String(), u.String(), 2)
+	url := storetest.Postgres(t)
+	return newTables(t, url, "pgx", url, 2)
 }
 
-func newTables(t *testing.T, driver, url, direct string, processes int) *tables {
-	s, err := store.Open(t.Context(), store.Config{URL: url})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
+func newTables(t *testing.T, url, driver, direct string, processes int) *tables {
 	db, err := sql.Open(driver, direct)
 	if err != nil {
 		t.Fatal(err)

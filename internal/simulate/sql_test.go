@@ -4,19 +4,17 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"net/url"
-	"os"
-	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-	_ "github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/simulate"
 	"github.com/postrider/postrider/internal/store"
+	"github.com/postrider/postrider/internal/storetest"
 )
 
 // outside runs calls of a real database on goroutines that belong to no bubble.
@@ -311,53 +309,24 @@ func (r *remote) RepairAll(_ context.Context, sole bool) (n int, err error) {
 // newSQLite is a database file of the test.
 func newSQLite(t testing.TB) *onDisk {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "postrider.db")
-	d := &onDisk{t: t, out: newOutside(t, 16), url: "sqlite:" + file, alone: true}
-	d.migrate("sqlite", "file:"+file+"?_pragma=busy_timeout(5000)")
+	url := storetest.SQLite(t)
+	d := &onDisk{t: t, out: newOutside(t, 16), url: url, alone: true}
+	d.look("sqlite", "file:"+strings.TrimPrefix(url, "sqlite:")+"?_pragma=busy_timeout(5000)")
 	return d
 }
 
 // newPostgres is a schema of the test.
 func newPostgres(t testing.TB) *onDisk {
 	t.Helper()
-	server := os.Getenv("POSTRIDER_TEST_DATABASE_URL")
-	if server == "" {
-		t.Fatal("POSTRIDER_TEST_DATABASE_URL is not set: run 'make services' and then '. .services/env'")
-	}
-	u, err := url.Parse(server)
-	if err != nil {
-		t.Fatal("POSTRIDER_TEST_DATABASE_URL is not a URL")
-	}
-	admin, err := sql.Open("pgx", server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := "simulate_" + uuid.NewString()[:8]
-	if _, err := admin.ExecContext(t.Context(), `CREATE SCHEMA "`+name+`"`); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_, err := admin.ExecContext(context.Background(), `DROP SCHEMA "`+name+`" CASCADE`)
-		if err := errors.Join(err, admin.Close()); err != nil {
-			t.Error(err)
-		}
-	})
-	q := u.Query()
-	q.Set("search_path", name)
-	u.RawQuery = q.Encode()
-	d := &onDisk{t: t, out: newOutside(t, 16), url: u.String()}
-	d.migrate("pgx", u.String())
+	url := storetest.Postgres(t)
+	d := &onDisk{t: t, out: newOutside(t, 16), url: url}
+	d.look("pgx", url)
 	return d
 }
 
-func (d *onDisk) migrate(driver, source string) {
+// look opens a way to the rows beside the store.
+func (d *onDisk) look(driver, source string) {
 	d.t.Helper()
-	d.clock = time.Now
-	d.tick()
-	s := d.open(0)
-	if err := errors.Join(s.Migrate(d.t.Context()), s.Close()); err != nil {
-		d.t.Fatal(err)
-	}
 	db, err := sql.Open(driver, source)
 	if err != nil {
 		d.t.Fatal(err)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/uuid"
@@ -13,21 +12,19 @@ import (
 
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/store"
+	"github.com/postrider/postrider/internal/storetest"
 )
 
 // BenchmarkMail takes mails from acceptance to sent, in groups of a size; one
 // operation is one mail. The database is the fixture's own.
 func BenchmarkMail(b *testing.B) {
-	urls := map[string]string{"sqlite": "sqlite:" + filepath.Join(b.TempDir(), "postrider.db")}
+	urls := map[string]string{"sqlite": storetest.SQLite(b)}
 	if server := os.Getenv("POSTRIDER_TEST_DATABASE_URL"); server != "" {
-		urls["postgres"] = schema(b)
+		urls["postgres"] = storetest.Postgres(b)
 	}
 	for engine, url := range urls {
 		s, err := store.Open(b.Context(), store.Config{URL: url, Worker: message.Process{ID: uuid.New()}})
 		if err != nil {
-			b.Fatal(err)
-		}
-		if err := s.Migrate(b.Context()); err != nil {
 			b.Fatal(err)
 		}
 		for _, group := range []int{1, 8, 64} {
@@ -86,15 +83,12 @@ func BenchmarkTakeIn(b *testing.B) {
 	if os.Getenv("POSTRIDER_TEST_DATABASE_URL") == "" {
 		return
 	}
-	url := schema(b)
+	url := storetest.Postgres(b)
 	s, err := store.Open(b.Context(), store.Config{URL: url, Worker: message.Process{ID: uuid.New()}})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer func() { _ = s.Close() }()
-	if err := s.Migrate(b.Context()); err != nil {
-		b.Fatal(err)
-	}
 	conn, err := pgx.Connect(b.Context(), url)
 	if err != nil {
 		b.Fatal(err)

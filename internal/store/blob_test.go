@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"path/filepath"
 	"testing"
 
 	"github.com/google/uuid"
@@ -10,6 +9,7 @@ import (
 	"github.com/postrider/postrider/internal/conformance"
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/store"
+	"github.com/postrider/postrider/internal/storetest"
 )
 
 func TestBlobPlace(t *testing.T) {
@@ -22,10 +22,7 @@ func TestBlobPlace(t *testing.T) {
 }
 
 func TestBlobLedger(t *testing.T) {
-	for name, url := range map[string]func(*testing.T) string{
-		"postgres": func(t *testing.T) string { return schema(t) },
-		"sqlite":   func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "postrider.db") },
-	} {
+	for name, url := range map[string]func(testing.TB) string{"postgres": storetest.Postgres, "sqlite": storetest.SQLite} {
 		t.Run(name, func(t *testing.T) {
 			conformance.BlobLedger(t, func(t *testing.T, clock *conformance.Clock) (conformance.BlobStore, blobs.Place) {
 				s := open(t, url(t), message.Process{ID: uuid.New()}, clock)

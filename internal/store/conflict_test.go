@@ -14,6 +14,7 @@ import (
 	"github.com/postrider/postrider/internal/conformance"
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/store"
+	"github.com/postrider/postrider/internal/storetest"
 )
 
 // TestConflictsAreSolvedInside makes one in ten statements on every table in
@@ -22,7 +23,7 @@ import (
 // blames the request.
 func TestConflictsAreSolvedInside(t *testing.T) {
 	t.Parallel()
-	admin := schema(t)
+	admin := storetest.Postgres(t)
 	s := open(t, admin, message.Process{ID: uuid.New()}, conformance.NewClock())
 	db, err := sql.Open("pgx", admin)
 	if err != nil {
@@ -118,7 +119,7 @@ func fullLife(t *testing.T, s *store.Store, must func(func() error), key string)
 // it are prepared in every connection.
 func TestAChangedTableIsNoError(t *testing.T) {
 	t.Parallel()
-	admin := schema(t)
+	admin := storetest.Postgres(t)
 	clock := conformance.NewClock()
 	s := open(t, admin, message.Process{ID: uuid.New()}, clock)
 	db, err := sql.Open("pgx", admin)

@@ -15,6 +15,7 @@ import (
 	"github.com/postrider/postrider/internal/conformance"
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/store"
+	"github.com/postrider/postrider/internal/storetest"
 )
 
 // soon is how long a caller may wait for a connection, and what a busy machine
@@ -73,7 +74,7 @@ func unmigrated(t *testing.T, cfg store.Config) *store.Store {
 // connections hang in something.
 func TestWhoFindsEveryConnectionInUseIsToldSoon(t *testing.T) {
 	t.Parallel()
-	admin := schema(t)
+	admin := storetest.Postgres(t)
 	clock := conformance.NewClock()
 	held := claimedMails(t, open(t, admin, message.Process{ID: uuid.New()}, clock), clock, 2)
 	s := unmigrated(t, store.Config{URL: admin, MaxConns: 2})
@@ -103,7 +104,7 @@ func TestWhoFindsEveryConnectionInUseIsToldSoon(t *testing.T) {
 // go on, and what was accepted is sent in the end.
 func TestAServerWithoutRoomDeadlocksNobody(t *testing.T) {
 	t.Parallel()
-	admin := schema(t)
+	admin := storetest.Postgres(t)
 	open(t, admin, message.Process{ID: uuid.New()}, conformance.NewClock())
 	s := unmigrated(t, store.Config{URL: asRole(t, admin, `CONNECTION LIMIT 12`), MaxConns: 30})
 	ctx, stop := context.WithCancel(t.Context())

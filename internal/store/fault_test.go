@@ -17,6 +17,7 @@ import (
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/pause"
 	"github.com/postrider/postrider/internal/store"
+	"github.com/postrider/postrider/internal/storetest"
 )
 
 func TestNoErrorHoldsThePassword(t *testing.T) {
@@ -87,18 +88,22 @@ func TestAFolderThatIsMissing(t *testing.T) {
 }
 
 func engines(t *testing.T, run func(t *testing.T, url string)) {
+	onEach(t, storetest.SQLite, storetest.Postgres, run)
+}
+
+func onEach(t *testing.T, sqlite, postgres func(testing.TB) string, run func(t *testing.T, url string)) {
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		run(t, "sqlite:"+filepath.Join(t.TempDir(), "postrider.db"))
+		run(t, sqlite(t))
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		run(t, schema(t))
+		run(t, postgres(t))
 	})
 }
 
 func TestAnOldSchemaIsNamedWithItsRemedy(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	onEach(t, storetest.EmptySQLite, storetest.EmptyPostgres, func(t *testing.T, url string) {
 		s, err := store.Open(t.Context(), store.Config{URL: url})
 		if err != nil {
 			t.Fatal(err)
@@ -126,7 +131,7 @@ func TestAnOldSchemaIsNamedWithItsRemedy(t *testing.T) {
 // TestAStoreHealsByItself ends every connection while they are used.
 func TestAStoreHealsByItself(t *testing.T) {
 	t.Parallel()
-	url := schema(t)
+	url := storetest.Postgres(t)
 	clock := conformance.NewClock()
 	s := open(t, url, message.Process{ID: uuid.New()}, clock)
 	db, err := sql.Open("pgx", url)
@@ -167,7 +172,7 @@ func TestAStoreHealsByItself(t *testing.T) {
 func TestAHangingRelayLosesItsRows(t *testing.T) {
 	t.Parallel()
 	clock := conformance.NewClock()
-	s := open(t, schema(t), message.Process{ID: uuid.New()}, clock)
+	s := open(t, storetest.Postgres(t), message.Process{ID: uuid.New()}, clock)
 	post(t, s, mail())
 	clock.Advance(time.Minute)
 	taken := 0
@@ -195,7 +200,7 @@ func TestAHangingRelayLosesItsRows(t *testing.T) {
 func TestAProcessThatVanishesBlocksNobodyForLong(t *testing.T) {
 	t.Parallel()
 	clock := conformance.NewClock()
-	s := open(t, schema(t), message.Process{ID: uuid.New()}, clock)
+	s := open(t, storetest.Postgres(t), message.Process{ID: uuid.New()}, clock)
 	post(t, s, mail())
 	clock.Advance(time.Minute)
 	var ref message.Ref
@@ -221,15 +226,15 @@ func TestAProcessThatVanishesBlocksNobodyForLong(t *testing.T) {
 
 func TestADamagedMessageFailsAlone(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "postrider.db")
-	s := open(t, "sqlite:"+file, message.Process{ID: uuid.New()}, conformance.NewClock())
+	url := storetest.SQLite(t)
+	s := open(t, url, message.Process{ID: uuid.New()}, conformance.NewClock())
 	list := []message.Submission{mail(), mail(), mail()}
 	post(t, s, list...)
 	var bids []message.Bid
 	for _, m := range list {
 		bids = append(bids, message.Bid{Ref: message.Ref{Key: message.Key{MessageID: m.Message.ID}, Dispatch: 1}})
 	}
-	db, err := sql.Open("sqlite", file)
+	db, err := sql.Open("sqlite", strings.TrimPrefix(url, "sqlite:"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/store"
+	"github.com/postrider/postrider/internal/storetest"
 )
 
 // caller is an application's own session on the database.
@@ -30,7 +31,7 @@ type caller struct {
 
 func newCaller(t *testing.T) *caller {
 	t.Helper()
-	c := &caller{T: t, url: schema(t)}
+	c := &caller{T: t, url: storetest.Postgres(t)}
 	var err error
 	if c.store, err = store.Open(t.Context(), store.Config{URL: c.url, Worker: message.Process{ID: uuid.New()}}); err != nil {
 		t.Fatal(err)
@@ -40,9 +41,6 @@ func newCaller(t *testing.T) *caller {
 			t.Error(err)
 		}
 	})
-	if err := c.store.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	c.conn = c.connect(c.url)
 	return c
 }

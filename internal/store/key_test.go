@@ -1,22 +1,22 @@
 package store_test
 
 import (
-	"path/filepath"
 	"testing"
 
 	"github.com/google/uuid"
 
 	"github.com/postrider/postrider/internal/conformance"
 	"github.com/postrider/postrider/internal/message"
+	"github.com/postrider/postrider/internal/storetest"
 )
 
 func TestKeysOnPostgres(t *testing.T) {
-	conformance.Keys(t, func(t *testing.T) conformance.KeyFixture { return keyFixture(schema(t), true) })
+	conformance.Keys(t, func(t *testing.T) conformance.KeyFixture { return keyFixture(storetest.Postgres(t), true) })
 }
 
 func TestKeysOnSQLite(t *testing.T) {
 	conformance.Keys(t, func(t *testing.T) conformance.KeyFixture {
-		return keyFixture("sqlite:"+filepath.Join(t.TempDir(), "postrider.db"), false)
+		return keyFixture(storetest.SQLite(t), false)
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/postrider/postrider/internal/conformance"
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/store"
+	"github.com/postrider/postrider/internal/storetest"
 )
 
 // besides is a transaction that nobody of the store knows of, and its database.
@@ -71,7 +72,7 @@ func leaseOf(t *testing.T, s *store.Store, h message.Held) time.Time {
 func TestALockedRowEndsNoOthersLease(t *testing.T) {
 	t.Parallel()
 	clock := conformance.NewClock()
-	s := open(t, schema(t), message.Process{ID: uuid.New()}, clock)
+	s := open(t, storetest.Postgres(t), message.Process{ID: uuid.New()}, clock)
 	held := claimedMails(t, s, clock, 3)
 	locked, free, gone := held[0], held[1], held[2]
 	if _, err := s.Cancel(t.Context(), message.DefaultTenant, gone.MessageID); err != nil {
@@ -115,7 +116,7 @@ func TestALockedRowEndsNoOthersLease(t *testing.T) {
 // be somebody who takes the claim away, and until his commit nobody knows.
 func TestAClaimThatIsBeingEndedIsLostOnceThatIsCommitted(t *testing.T) {
 	t.Parallel()
-	url := schema(t)
+	url := storetest.Postgres(t)
 	clock := conformance.NewClock()
 	s := open(t, url, message.Process{ID: uuid.New()}, clock)
 	held := claimedMails(t, s, clock, 1)
@@ -139,7 +140,7 @@ func TestAClaimThatIsBeingEndedIsLostOnceThatIsCommitted(t *testing.T) {
 // such as a caller who cancels, does not wait for it.
 func TestALargeContentLocksNoRow(t *testing.T) {
 	t.Parallel()
-	url := schema(t)
+	url := storetest.Postgres(t)
 	clock := conformance.NewClock()
 	s := open(t, url, message.Process{ID: uuid.New()}, clock)
 	large := mail()

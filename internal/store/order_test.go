@@ -12,6 +12,7 @@ import (
 
 	"github.com/postrider/postrider/internal/conformance"
 	"github.com/postrider/postrider/internal/message"
+	"github.com/postrider/postrider/internal/storetest"
 )
 
 // TestRowsAreLockedInOneOrder has each step of several deliveries wait for the
@@ -19,7 +20,7 @@ import (
 // any of the others meanwhile: then two such steps could wait for each other.
 func TestRowsAreLockedInOneOrder(t *testing.T) {
 	t.Parallel()
-	url := schema(t)
+	url := storetest.Postgres(t)
 	clock := conformance.NewClock()
 	s := open(t, url, message.Process{ID: uuid.New()}, clock)
 	for range 4 {

@@ -13,13 +13,14 @@ import (
 	"github.com/postrider/postrider/internal/conformance"
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/store"
+	"github.com/postrider/postrider/internal/storetest"
 )
 
 // TestALockedOutboxStopsOnlyWhatNeedsIt: acceptance is told so in bounded
 // time, and what needs no outbox goes on as if nothing were.
 func TestALockedOutboxStopsOnlyWhatNeedsIt(t *testing.T) {
 	t.Parallel()
-	admin := schema(t)
+	admin := storetest.Postgres(t)
 	clock := conformance.NewClock()
 	s := open(t, admin, message.Process{ID: uuid.New()}, clock)
 	held := claimedMails(t, s, clock, 1)
@@ -61,7 +62,7 @@ func TestALockedOutboxStopsOnlyWhatNeedsIt(t *testing.T) {
 // doing so for as long as they live.
 func TestAReadOnlyServerIsLeftOnceThereIsAnother(t *testing.T) {
 	t.Parallel()
-	admin := schema(t)
+	admin := storetest.Postgres(t)
 	clock := conformance.NewClock()
 	open(t, admin, message.Process{ID: uuid.New()}, clock)
 	db, err := sql.Open("pgx", admin)
@@ -99,7 +100,7 @@ func TestAReadOnlyServerIsLeftOnceThereIsAnother(t *testing.T) {
 // mails away from them.
 func TestASweepDoesNotOvertakeHoldersThatCannotRenew(t *testing.T) {
 	t.Parallel()
-	admin := schema(t)
+	admin := storetest.Postgres(t)
 	clock := conformance.NewClock()
 	s := open(t, admin, message.Process{ID: uuid.New()}, clock)
 	held := claimedMails(t, s, clock, 1)
@@ -131,7 +132,7 @@ func TestASweepDoesNotOvertakeHoldersThatCannotRenew(t *testing.T) {
 // covers the time in between; afterwards wake-ups arrive again.
 func TestAListenerComesBack(t *testing.T) {
 	t.Parallel()
-	admin := schema(t)
+	admin := storetest.Postgres(t)
 	name := "bell-" + uuid.NewString()
 	s := unmigrated(t, store.Config{URL: admin + "&application_name=" + name})
 	other := open(t, admin, message.Process{ID: uuid.New()}, conformance.NewClock())

@@ -14,6 +14,7 @@ import (
 	"github.com/postrider/postrider/internal/conformance"
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/store"
+	"github.com/postrider/postrider/internal/storetest"
 )
 
 // seedRows is enough for a planner to tell an index from a scan.
@@ -24,7 +25,7 @@ const seedRows = 100_000
 // until the tables were analyzed for the first time.
 func TestPostgresReadsNoTableWhole(t *testing.T) {
 	t.Parallel()
-	url := schema(t)
+	url := storetest.Postgres(t)
 	open(t, url, message.Process{ID: uuid.New()}, conformance.NewClock())
 	db, err := sql.Open("pgx", url)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/store"
+	"github.com/postrider/postrider/internal/storetest"
 )
 
 // pooler stands between a test and Postgres and meets every session at its
@@ -82,7 +83,7 @@ func (p *pooler) serve(client net.Conn) {
 // settings of a session, or forgets them where it was told to ignore them.
 func TestAPoolerThatTakesNoSettingsIsNamedWithItsRemedy(t *testing.T) {
 	t.Parallel()
-	server := schema(t)
+	server := storetest.Postgres(t)
 	for name, meet := range map[string]func(*pgproto3.Backend, *pgproto3.StartupMessage) bool{
 		"refuses": func(client *pgproto3.Backend, _ *pgproto3.StartupMessage) bool {
 			client.Send(&pgproto3.ErrorResponse{

@@ -15,6 +15,7 @@ import (
 	"github.com/postrider/postrider/internal/conformance"
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/store"
+	"github.com/postrider/postrider/internal/storetest"
 )
 
 const kept = 48 * time.Hour
@@ -131,7 +132,7 @@ func TestPurgeDeletesWhatIsOverForAsLongAndNothingElse(t *testing.T) {
 func TestPurgeLeavesWhatIsJustSentAgain(t *testing.T) {
 	t.Parallel()
 	clock := conformance.NewClock()
-	url := schema(t)
+	url := storetest.Postgres(t)
 	s := open(t, url, message.Process{ID: uuid.New()}, clock)
 	id := sentMail(t, s, clock, 1, 1)
 	clock.Advance(kept + time.Minute)

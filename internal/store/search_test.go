@@ -3,7 +3,6 @@ package store_test
 import (
 	"database/sql"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/postrider/postrider/internal/conformance"
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/store"
+	"github.com/postrider/postrider/internal/storetest"
 )
 
 // history is how many messages the searches of these tests go through: more than
@@ -22,7 +22,7 @@ const history, looked = 12_000, 10_000
 // history. A call that has seen enough without it says where to go on.
 func TestASearchGoesOnWhereItStopped(t *testing.T) {
 	for engine, url := range map[string]string{
-		"postgres": schema(t), "sqlite": "sqlite:" + filepath.Join(t.TempDir(), "postrider.db"),
+		"postgres": storetest.Postgres(t), "sqlite": storetest.SQLite(t),
 	} {
 		t.Run(engine, func(t *testing.T) {
 			s := withHistory(t, engine, url)

@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// open returns a migrated store that is closed with the test.
+// open returns a store on tables that are there; it is closed with the test.
 func open(t *testing.T, url string, process message.Process, clock *conformance.Clock) *store.Store {
 	t.Helper()
 	return openMarking(t, message.MarkAlways, url, process, clock)
@@ -32,9 +32,6 @@ func openMarking(t *testing.T, m message.Marking, url string, process message.Pr
 			t.Error(err)
 		}
 	})
-	if err := s.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	return s
 }
 

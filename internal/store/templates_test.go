@@ -1,23 +1,23 @@
 package store_test
 
 import (
-	"path/filepath"
 	"testing"
 
 	"github.com/google/uuid"
 
 	"github.com/postrider/postrider/internal/conformance"
 	"github.com/postrider/postrider/internal/message"
+	"github.com/postrider/postrider/internal/storetest"
 )
 
 func TestTemplatesSQLite(t *testing.T) {
 	conformance.Templates(t, func(t *testing.T, clock *conformance.Clock) conformance.TemplatePorts {
-		return open(t, "sqlite:"+filepath.Join(t.TempDir(), "postrider.db"), message.Process{ID: uuid.New()}, clock)
+		return open(t, storetest.SQLite(t), message.Process{ID: uuid.New()}, clock)
 	})
 }
 
 func TestTemplatesPostgres(t *testing.T) {
 	conformance.Templates(t, func(t *testing.T, clock *conformance.Clock) conformance.TemplatePorts {
-		return open(t, schema(t), message.Process{ID: uuid.New()}, clock)
+		return open(t, storetest.Postgres(t), message.Process{ID: uuid.New()}, clock)
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/postrider/postrider/internal/conformance"
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/store"
+	"github.com/postrider/postrider/internal/storetest"
 )
 
 // wakeUps is a store that waits, and a connection that hears what all stores on
@@ -99,7 +100,7 @@ func (w *wakeUps) listens() {
 
 func TestAWakeUpNamesItsLane(t *testing.T) {
 	t.Parallel()
-	url := schema(t)
+	url := storetest.Postgres(t)
 	w := newWakeUps(t, url)
 	other := open(t, url, message.Process{ID: uuid.New()}, conformance.NewClock())
 	w.listens()
@@ -115,7 +116,7 @@ func TestAWakeUpNamesItsLane(t *testing.T) {
 // the server passes it on.
 func TestAStoreDoesNotHearItsOwnRingTwice(t *testing.T) {
 	t.Parallel()
-	w := newWakeUps(t, schema(t))
+	w := newWakeUps(t, storetest.Postgres(t))
 	w.listens()
 	m := w.posted()
 	w.makeDue(w.store, m)
@@ -140,7 +141,7 @@ func TestAStoreDoesNotHearItsOwnRingTwice(t *testing.T) {
 
 func TestARingOfAnEarlierVersionMeansEveryLane(t *testing.T) {
 	t.Parallel()
-	w := newWakeUps(t, schema(t))
+	w := newWakeUps(t, storetest.Postgres(t))
 	w.listens()
 	w.exec("NOTIFY postrider_due")
 	w.hears(message.LaneCritical)
