@@ -20,8 +20,10 @@ const (
 	// fetchWait is how long a message waits for its turn.
 	fetchWait = 5 * time.Second
 	// maxFetching is how many messages may have files fetched at the same time. Each
-	// holds what it fetched until it is stored: up to 40 MB.
-	maxFetching = 4
+	// holds what it fetched until it is stored: up to 40 MB. A tenant whose URLs hang
+	// must leave some for the others.
+	maxFetching       = 8
+	maxFetchingTenant = 4
 	// keepTime bounds the keeping of all files of one message.
 	keepTime = time.Minute
 )
@@ -47,14 +49,14 @@ func KeepApart(b Blobs) Option { return func(s *Service) { s.blobs = b } }
 // Fetch has files fetched whose URL is given instead of their content. Without it they
 // are refused.
 func Fetch(f Fetcher) Option {
-	return func(s *Service) { s.fetcher, s.fetching = f, make(chan struct{}, maxFetching) }
+	return func(s *Service) { s.fetcher, s.fetching = f, newTurns(maxFetching, maxFetchingTenant) }
 }
 
 // files is what a Service has for attachments.
 type files struct {
 	blobs    Blobs
 	fetcher  Fetcher
-	fetching chan struct{}
+	fetching *turns
 }
 
 // hasMore reports whether there is more to do for the draft than to commit it.
@@ -152,14 +154,12 @@ func (s *Service) fetchAll(ctx context.Context, m *message.Message, draft *messa
 	}
 	waiting, cancel := context.WithTimeout(ctx, fetchWait)
 	defer cancel()
-	select {
-	case s.fetching <- struct{}{}:
-	case <-waiting.Done():
+	if s.fetching.take(waiting, m.TenantID) != nil {
 		return nil, &message.Error{
 			Code: message.CodeOverloaded, Detail: "too many files are being fetched at once; repeat this request shortly",
 		}
 	}
-	done = func() { <-s.fetching }
+	done = func() { s.fetching.leave(m.TenantID) }
 	ctx, cancel = context.WithTimeout(ctx, fetchTime)
 	defer cancel()
 	if err = s.fetch(ctx, m, draft); err != nil {

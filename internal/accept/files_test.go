@@ -212,9 +212,15 @@ func TestPathsAreRefusedWhereNothingIsFetched(t *testing.T) {
 }
 
 // slowHost answers when it is told to.
-type slowHost struct{ release chan struct{} }
+type slowHost struct {
+	release chan struct{}
+	answers string // at once, of this URL
+}
 
-func (h slowHost) Fetch(ctx context.Context, _ string, _ int64) ([]byte, error) {
+func (h slowHost) Fetch(ctx context.Context, url string, _ int64) ([]byte, error) {
+	if url == h.answers {
+		return []byte("x"), nil
+	}
 	select {
 	case <-h.release:
 		return []byte("x"), nil
@@ -223,9 +229,39 @@ func (h slowHost) Fetch(ctx context.Context, _ string, _ int64) ([]byte, error) 
 	}
 }
 
+// A tenant whose URLs hang has its own messages wait, and nobody else's.
+func TestHostsThatHangLeaveTheFilesOfOtherTenantsFetched(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		host := slowHost{release: make(chan struct{}), answers: "https://fast.example/"}
+		s, _ := taking(t, accept.Fetch(host))
+		post := func(tenant int64, url string) error {
+			_, err := s.Accept(t.Context(), message.Unrestricted(tenant), withFiles(message.DraftAttachment{Path: url}), "", [32]byte{})
+			return err
+		}
+		flood := func(tenant int64) {
+			for range 30 {
+				go func() { _ = post(tenant, "https://slow.example/") }() // what becomes of them is not asked
+			}
+		}
+		flood(1)
+		synctest.Wait()
+		begun := time.Now()
+		if err := post(2, "https://fast.example/"); err != nil || time.Since(begun) != 0 {
+			t.Errorf("after %v: %v", time.Since(begun), err)
+		}
+		flood(3)
+		synctest.Wait() // every turn is taken
+		time.AfterFunc(time.Second, func() { host.release <- struct{}{} })
+		if err := post(2, "https://fast.example/"); err != nil || time.Since(begun) != time.Second {
+			t.Errorf("after %v, when the first turn was given back: %v", time.Since(begun), err)
+		}
+		close(host.release)
+	})
+}
+
 func TestOnlySoManyMessagesHaveFilesFetchedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		host := slowHost{make(chan struct{})}
+		host := slowHost{release: make(chan struct{})}
 		s := accept.New(storeFunc(commitAll), message.DefaultLimits(), func(message.Lane) {}, time.Now, accept.Fetch(host))
 		s.Start()
 		errs := make(chan error, 6)
