@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/postrider/postrider/internal/batch"
 	"github.com/postrider/postrider/internal/message"
 )
@@ -34,6 +36,7 @@ type Service struct {
 	group  *batch.Batcher[message.Submission, message.Acceptance]
 
 	templates Templates // nil: none are offered
+	rendered  *semaphore.Weighted
 	files
 }
 
@@ -51,7 +54,7 @@ func WithTemplates(t Templates) Option { return func(s *Service) { s.templates =
 // block, with the lane of each message after its commit. Now is this host's
 // clock: only the plausibility of the caller's times is judged by it.
 func New(store Store, limits message.Limits, wake func(message.Lane), now func() time.Time, options ...Option) *Service {
-	s := &Service{store: store, limits: limits, wake: wake, now: now}
+	s := &Service{store: store, limits: limits, wake: wake, now: now, rendered: semaphore.NewWeighted(renderedBytes)}
 	for _, option := range options {
 		option(s)
 	}
@@ -74,7 +77,12 @@ func (s *Service) Stop(ctx context.Context) error { return s.group.Stop(ctx) }
 // message.ErrUnavailable when nobody knows whether the message was committed:
 // repeated with the same key it is committed once.
 func (s *Service) Accept(ctx context.Context, by *message.Grant, draft *message.Draft, key string, hash [32]byte) (message.Acceptance, error) {
+	held := s.room()
+	defer held.leave()
 	m, err := s.compose(ctx, by, draft)
+	if err == nil {
+		err = held.take(m)
+	}
 	if err != nil {
 		return s.replay(ctx, by.TenantID, key, hash, err)
 	}

@@ -8,15 +8,8 @@ import (
 	"strconv"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"github.com/postrider/postrider/internal/message"
 )
-
-// renderedBytes bounds what all batches hold that was made of templates, until it is
-// stored. What a caller sent himself is bounded where it is read; here a few bytes of a
-// request may become megabytes.
-const renderedBytes = 192 << 20
 
 // batchTimeout is storeTimeout for a batch, which may be fifty megabytes.
 const batchTimeout = 20 * time.Second
@@ -40,15 +33,14 @@ type BatchStore interface {
 
 // Batches takes several messages in with one request. Safe for concurrent use.
 type Batches struct {
-	store    BatchStore
-	rendered *semaphore.Weighted
+	store BatchStore
 	*Service
 }
 
 // NewBatches returns a service for batches. Each email is composed, held to its key
 // and has its files kept as one that single accepts.
 func NewBatches(store BatchStore, single *Service) *Batches {
-	return &Batches{store: store, rendered: semaphore.NewWeighted(renderedBytes), Service: single}
+	return &Batches{store: store, Service: single}
 }
 
 // AcceptBatch validates every email, holds it to what the grant allows, and
@@ -60,7 +52,7 @@ func NewBatches(store BatchStore, single *Service) *Batches {
 // message.ErrUnavailable when nobody knows whether it was committed: repeated
 // with the same key it is committed once.
 func (s *Batches) AcceptBatch(ctx context.Context, by *message.Grant, d *message.BatchDraft) (message.BatchAnswer, error) {
-	held := &room{all: s.rendered}
+	held := s.room()
 	defer held.leave()
 	b, places, faults, err := s.validate(ctx, by.TenantID, d, held)
 	if err != nil {
@@ -180,9 +172,9 @@ func (s *Batches) validate(ctx context.Context, tenant int64, d *message.BatchDr
 			faults.Add("", message.CodeTooLarge, fmt.Sprintf("all emails together have more than %d attachments", s.limits.BatchFiles))
 			break
 		}
-		if refused == nil && m.Head.Template != nil && !held.take(m.Bytes()) {
-			return nil, nil, faults, &message.Error{
-				Code: message.CodeOverloaded, Detail: "too much is being made of templates at once; repeat this request shortly",
+		if refused == nil {
+			if err := held.take(m); err != nil {
+				return nil, nil, faults, err
 			}
 		}
 	}
@@ -225,19 +217,3 @@ func (s *Batches) wakeLanes(b *message.Batch) {
 		}
 	}
 }
-
-// room is what one batch has taken of what all may hold.
-type room struct {
-	all   *semaphore.Weighted
-	taken int64
-}
-
-func (r *room) take(n int) bool {
-	if !r.all.TryAcquire(int64(n)) {
-		return false
-	}
-	r.taken += int64(n)
-	return true
-}
-
-func (r *room) leave() { r.all.Release(r.taken) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -97,6 +98,48 @@ func TestATemplateThatSaysNothingIsAnEmptyMail(t *testing.T) {
 	var refused *message.Error
 	if !errors.As(err, &refused) || refused.Fields[0].Code != message.CodeEmptyBody {
 		t.Errorf("error %v", err)
+	}
+}
+
+// A few bytes of a request may become megabytes, and many may come at the same moment.
+func TestWhatIsMadeOfTemplatesIsBounded(t *testing.T) {
+	c := &copies{text: strings.Repeat("x", 24<<20)}
+	byTemplate := templated()
+	byTemplate.From = "a@example.com"
+	held := 0 // messages that are being stored, each within the one before
+	var s *accept.Service
+	post := func(d *message.Draft) error {
+		_, err := s.Accept(t.Context(), message.Unrestricted(1), d, "", [32]byte{})
+		return err
+	}
+	past := map[string]error{}
+	s = accept.New(storeFunc(func(ctx context.Context, subs []message.Submission) []message.Acceptance {
+		if held++; held > 10 || subs[0].Message.Head.Template == nil {
+			return commitAll(ctx, subs)
+		}
+		if err := post(byTemplate); len(past) == 0 { // the innermost
+			past["a message"] = err
+			_, past["a batch"] = accept.NewBatches(batchFunc(commitBatch), s).AcceptBatch(ctx, message.Unrestricted(1), request(false, byTemplate))
+			if err := post(withFiles(message.DraftAttachment{Data: make([]byte, 1<<20)})); err != nil {
+				t.Errorf("one without a template: %v", err)
+			}
+		}
+		return commitAll(ctx, subs)
+	}), message.DefaultLimits(), (&wakes{}).wake, time.Now, accept.WithTemplates(c))
+	if err := post(byTemplate); err != nil {
+		t.Fatal(err)
+	}
+	for name, err := range past {
+		var refused *message.Error
+		if !errors.As(err, &refused) || refused.Code != message.CodeOverloaded {
+			t.Errorf("%s past the bound: %v", name, err)
+		}
+	}
+	if len(past) != 2 || c.made != 9 {
+		t.Errorf("%d past the bound, %d rendered", len(past), c.made)
+	}
+	if held = 10; post(byTemplate) != nil { // what the others took was given back
+		t.Error("nothing is accepted any more")
 	}
 }
 
