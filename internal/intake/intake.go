@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/pause"
 )
@@ -30,6 +32,7 @@ type Config struct {
 type Intake struct {
 	cfg   Config
 	woken chan struct{}
+	past  uuid.UUID // where the last round ended; zero: where nothing waits any more
 	ctx   context.Context
 	stop  context.CancelFunc
 	tasks sync.WaitGroup
@@ -77,8 +80,12 @@ func (in *Intake) Stop(ctx context.Context) error {
 func (in *Intake) run() {
 	backoff := pause.Backoff{First: 100 * time.Millisecond, Most: 10 * time.Second, Random: in.cfg.Random}
 	for in.ctx.Err() == nil {
-		if err := in.drain(); err != nil {
-			in.complain("take in enqueued mail", err)
+		taken, err := in.round()
+		if taken > 0 {
+			backoff.Reset()
+		}
+		if err != nil {
+			in.complain("take in some enqueued mail", err)
 			_ = backoff.Wait(in.ctx) // its only error is the end of ctx, which ends the loop
 			continue
 		}
@@ -89,21 +96,6 @@ func (in *Intake) run() {
 		case <-in.ctx.Done():
 		}
 	}
-}
-
-// drain takes in until nothing is left, or nothing that can be taken in.
-func (in *Intake) drain() error {
-	for in.ctx.Err() == nil {
-		taken, err := in.cfg.Store.TakeIn(in.ctx, batch, in.cfg.Read)
-		in.tell(taken)
-		if len(taken) == 0 {
-			return err
-		}
-		if err != nil {
-			in.complain("take in some enqueued mail", err)
-		}
-	}
-	return nil
 }
 
 // tell wakes each lane once, and notes what was refused: its caller was given an id

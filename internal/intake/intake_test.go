@@ -1,7 +1,10 @@
 package intake_test
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"slices"
 	"sync"
@@ -18,10 +21,13 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// desk is a store whose emails come by chan and whose answers are told.
+// desk is a store whose emails come by put and whose answers are told.
 type desk struct {
 	mu    sync.Mutex
-	waits []message.TakenIn
+	waits []message.TakenIn // the ids in their order
+	last  uint64            // id that was given
+	read  intake.Read       // nil: all can be read at once
+	more  bool              // one more comes with every look
 	err   error
 	looks int
 	rings chan struct{}
@@ -30,24 +36,72 @@ type desk struct {
 
 func (d *desk) put(rings bool, list ...message.TakenIn) {
 	d.mu.Lock()
-	d.waits = append(d.waits, list...)
+	d.add(list...)
 	d.mu.Unlock()
 	if rings {
 		d.rings <- struct{}{}
 	}
 }
 
-func (d *desk) TakeIn(_ context.Context, limit int, _ intake.Read) ([]message.TakenIn, error) {
+func (d *desk) add(list ...message.TakenIn) {
+	for _, t := range list {
+		d.last++
+		binary.BigEndian.PutUint64(t.ID[:], d.last)
+		d.waits = append(d.waits, t)
+	}
+}
+
+// TakeIn gives each email 5 seconds to be read, and reads no further after 2, as the
+// store does.
+func (d *desk) TakeIn(ctx context.Context, after uuid.UUID, limit int, read intake.Read) (look message.IntakeLook, err error) {
+	begun := time.Now()
+	found, err := d.look(after, limit)
+	for _, t := range found {
+		if time.Since(begun) > 2*time.Second {
+			break
+		}
+		look.Last = t.ID
+		if e := d.ask(ctx, t.ID, read); e != nil {
+			err = e
+			continue
+		}
+		look.Taken = append(look.Taken, t)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.waits = slices.DeleteFunc(d.waits, func(t message.TakenIn) bool {
+		return slices.ContainsFunc(look.Taken, func(taken message.TakenIn) bool { return taken.ID == t.ID })
+	})
+	return look, err
+}
+
+func (d *desk) look(after uuid.UUID, limit int) ([]message.TakenIn, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.looks++
-	n := min(limit, len(d.waits))
-	taken := d.waits[:n:n]
-	if d.err != nil && n == 0 {
-		return nil, d.err
+	if d.more {
+		d.add(mail(message.LaneLow))
 	}
-	d.waits = d.waits[n:]
-	return taken, d.err
+	from, _ := slices.BinarySearchFunc(d.waits, after, func(t message.TakenIn, after uuid.UUID) int {
+		return cmp.Or(bytes.Compare(t.ID[:], after[:]), -1)
+	})
+	return slices.Clone(d.waits[from:min(from+limit, len(d.waits))]), d.err
+}
+
+func (d *desk) ask(ctx context.Context, id uuid.UUID, read intake.Read) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	_, err := read(ctx, message.Enqueued{ID: id})
+	return err
+}
+
+// asked has every email read by what f says of it, the first being number 1.
+func (d *desk) asked(f func(ctx context.Context, number uint64) error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.read = func(ctx context.Context, e message.Enqueued) (message.Reading, error) {
+		return message.Reading{}, f(ctx, binary.BigEndian.Uint64(e.ID[:]))
+	}
 }
 
 func (d *desk) AwaitEnqueued(ctx context.Context) error {
@@ -78,7 +132,16 @@ func started(t *testing.T, story func(d *desk, woken func() []message.Lane)) {
 		d := &desk{rings: make(chan struct{})}
 		var mu sync.Mutex
 		var lanes []message.Lane
-		in := intake.New(intake.Config{Store: d, Random: func() float64 { return 0.5 }, Wake: func(l message.Lane) {
+		read := func(ctx context.Context, e message.Enqueued) (message.Reading, error) {
+			d.mu.Lock()
+			how := d.read
+			d.mu.Unlock()
+			if how == nil {
+				return message.Reading{}, nil
+			}
+			return how(ctx, e)
+		}
+		in := intake.New(intake.Config{Store: d, Read: read, Random: func() float64 { return 0.5 }, Wake: func(l message.Lane) {
 			mu.Lock()
 			defer mu.Unlock()
 			lanes = append(lanes, l)

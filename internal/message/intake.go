@@ -35,6 +35,13 @@ type TakenIn struct {
 	Refused    *Error // nil: it is to be delivered
 }
 
+// IntakeLook is what one look at the intake came to.
+type IntakeLook struct {
+	Taken []TakenIn
+	// Last is the last of those looked at, also where it stayed; zero: none was.
+	Last uuid.UUID
+}
+
 // Waiting is what waits in the intake.
 type Waiting struct {
 	Rows   int64         // counted up to 100,000

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/postrider/postrider/internal/intake"
@@ -31,9 +32,9 @@ type intakeStore struct {
 func (m *Metrics) IntakeStore(next intake.Store) intake.Store { return intakeStore{next, m} }
 
 // TakeIn implements intake.Store.
-func (s intakeStore) TakeIn(ctx context.Context, limit int, read intake.Read) ([]message.TakenIn, error) {
-	taken, err := s.Store.TakeIn(ctx, limit, read)
-	for _, t := range taken {
+func (s intakeStore) TakeIn(ctx context.Context, after uuid.UUID, limit int, read intake.Read) (message.IntakeLook, error) {
+	look, err := s.Store.TakeIn(ctx, after, limit, read)
+	for _, t := range look.Taken {
 		if t.Refused != nil {
 			s.m.takenIn.WithLabelValues(intakeRefused).Inc()
 			s.m.failed.WithLabelValues(string(message.ReasonInvalid)).Add(float64(t.Recipients))
@@ -42,7 +43,7 @@ func (s intakeStore) TakeIn(ctx context.Context, limit int, read intake.Read) ([
 		s.m.takenIn.WithLabelValues(intakeAccepted).Inc()
 		s.m.accepted.WithLabelValues(string(t.Lane)).Inc()
 	}
-	return taken, err
+	return look, err
 }
 
 // Waiter says what waits in the intake. Its error means that nobody knows now.

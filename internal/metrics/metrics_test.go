@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/postrider/postrider/internal/accept"
 	"github.com/postrider/postrider/internal/intake"
 	"github.com/postrider/postrider/internal/message"
@@ -35,8 +37,8 @@ type ports struct {
 	waiting     message.Waiting
 }
 
-func (p *ports) TakeIn(context.Context, int, intake.Read) ([]message.TakenIn, error) {
-	return p.takenIn, errBroken
+func (p *ports) TakeIn(context.Context, uuid.UUID, int, intake.Read) (message.IntakeLook, error) {
+	return message.IntakeLook{Taken: p.takenIn}, errBroken
 }
 func (p *ports) AwaitEnqueued(context.Context) error              { return nil }
 func (p *ports) ForgetEnqueueKeys(context.Context) error          { return nil }
@@ -115,7 +117,7 @@ func TestIntakeStoreCountsWhatIsTakenIn(t *testing.T) {
 		{Lane: message.LaneHigh, Recipients: 2}, {Lane: message.LaneLow, Recipients: 1},
 		{Lane: message.LaneHigh, Recipients: 3, Refused: &message.Error{}},
 	}}
-	if _, err := m.IntakeStore(p).TakeIn(t.Context(), 10, nil); !errors.Is(err, errBroken) {
+	if _, err := m.IntakeStore(p).TakeIn(t.Context(), uuid.Nil, 10, nil); !errors.Is(err, errBroken) {
 		t.Error(err)
 	}
 	shows(t, m, `intake_taken_total{outcome="accepted"} 2`, `intake_taken_total{outcome="refused"} 1`,

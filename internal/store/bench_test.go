@@ -99,10 +99,10 @@ func BenchmarkTakeIn(b *testing.B) {
 	}
 	b.ResetTimer()
 	for taken := 0; taken < b.N; {
-		some, err := s.TakeIn(b.Context(), 128, reads)
-		if err != nil || len(some) == 0 {
+		look, err := s.TakeIn(b.Context(), uuid.Nil, 128, reads)
+		if err != nil || len(look.Taken) == 0 {
 			b.Fatal(taken, err)
 		}
-		taken += len(some)
+		taken += len(look.Taken)
 	}
 }

@@ -17,8 +17,9 @@ import (
 // file, so that nobody can leave anything there.
 
 const (
-	// intakeBytes bounds what one transaction takes in, but for a single email that is
-	// larger: what is being read occupies several times as much.
+	// intakeBytes bounds what one transaction takes in, and what is made of that, but for
+	// a single email that is larger: what is being read occupies several times as much,
+	// and templates may make far more of it.
 	intakeBytes = 4 << 20
 	// readFor is after how long no further email is read in one transaction, and
 	// readLimit ends the reading of one. Rendering may take its time, and the database
@@ -29,42 +30,42 @@ const (
 	readAtOnce = 5 * time.Millisecond
 )
 
-// TakeIn takes up to limit emails from the intake, oldest first, and commits what
-// read makes of each as a message of the id it has there: to be delivered, or failed
-// with message.ReasonInvalid. It passes over those that another process holds. Read
-// may be asked again about the same one, and must only read. One of which it cannot
-// tell now stays, and holds up no other; the error is message.ErrUnavailable then,
-// beside what was taken.
+// TakeIn takes up to limit emails from the intake, oldest first of those after the one
+// named, and commits what read makes of each as a message of the id it has there: to be
+// delivered, or failed with message.ReasonInvalid. It passes over those that another
+// process holds. Read may be asked again about the same one, and must only read. One of
+// which it cannot tell now stays, and holds up no other; the error is
+// message.ErrUnavailable then, beside what was taken.
 //
 // An email that the database does not take, for a reason of its own, is refused as
 // well; if that fails too, it stays where it is, and holds up no other.
-func (s *Store) TakeIn(ctx context.Context, limit int, read reading) ([]message.TakenIn, error) {
+func (s *Store) TakeIn(ctx context.Context, after uuid.UUID, limit int, read reading) (message.IntakeLook, error) {
 	var found []uuid.UUID
-	var taken []message.TakenIn
+	var look message.IntakeLook
 	var unread error
 	err := s.tx(ctx, "take in", func(ctx context.Context, t *txn) (err error) {
-		taken, unread = nil, nil
-		if found, err = t.chooseEnqueued(ctx, limit); err != nil || len(found) == 0 {
+		look, unread = message.IntakeLook{}, nil
+		if found, err = t.chooseEnqueued(ctx, after, limit); err != nil || len(found) == 0 {
 			return err
 		}
-		taken, unread, err = t.takeIn(ctx, found, read)
+		look, unread, err = t.takeIn(ctx, found, read)
 		return err
 	})
 	switch {
 	case err == nil:
-		return taken, unread
+		return look, unread
 	case isUnavailable(err):
-		return nil, err
+		return message.IntakeLook{}, err
 	}
 	return s.takeInEach(ctx, found, read)
 }
 
 // takeInEach gives each email a transaction of its own, since one of them is at
 // fault.
-func (s *Store) takeInEach(ctx context.Context, ids []uuid.UUID, read reading) ([]message.TakenIn, error) {
-	var all []message.TakenIn
+func (s *Store) takeInEach(ctx context.Context, ids []uuid.UUID, read reading) (all message.IntakeLook, err error) {
 	var stuck []error
 	for _, id := range ids {
+		all.Last = id
 		taken, err := s.takeInOne(ctx, id, read)
 		if err != nil && !isUnavailable(err) {
 			s.log.Error("an enqueued email cannot be stored: it is refused", "message", id, "error", err)
@@ -76,21 +77,22 @@ func (s *Store) takeInEach(ctx context.Context, ids []uuid.UUID, read reading) (
 		if err != nil {
 			stuck = append(stuck, fmt.Errorf("message %s: %w", id, err))
 		}
-		all = append(all, taken...)
+		all.Taken = append(all.Taken, taken...)
 	}
 	return all, errors.Join(stuck...)
 }
 
-func (s *Store) takeInOne(ctx context.Context, id uuid.UUID, read reading) (taken []message.TakenIn, err error) {
+func (s *Store) takeInOne(ctx context.Context, id uuid.UUID, read reading) ([]message.TakenIn, error) {
+	var look message.IntakeLook
 	var unread error
-	err = s.tx(ctx, "take in", func(ctx context.Context, t *txn) (err error) {
-		taken, unread, err = t.takeIn(ctx, []uuid.UUID{id}, read)
+	err := s.tx(ctx, "take in", func(ctx context.Context, t *txn) (err error) {
+		look, unread, err = t.takeIn(ctx, []uuid.UUID{id}, read)
 		return err
 	})
 	if err == nil {
 		err = unread
 	}
-	return taken, err
+	return look.Taken, err
 }
 
 // reading is intake.Read.
@@ -115,13 +117,13 @@ func unstorable(read reading) reading {
 	}
 }
 
-// chooseEnqueued locks emails and returns as many as go into one transaction. The
-// others are another's again with its end.
-func (t *txn) chooseEnqueued(ctx context.Context, limit int) ([]uuid.UUID, error) {
+// chooseEnqueued locks emails after the one named and returns as many as go into one
+// transaction. The others are another's again with its end.
+func (t *txn) chooseEnqueued(ctx context.Context, after uuid.UUID, limit int) ([]uuid.UUID, error) {
 	var ids []uuid.UUID
 	var bytes int64
 	full := false
-	err := t.rows(ctx, `SELECT id, size FROM intake ORDER BY id LIMIT $1`+t.skipLocked, []any{limit}, func(rows row) error {
+	err := t.rows(ctx, `SELECT id, size FROM intake WHERE id>$1 ORDER BY id LIMIT $2`+t.skipLocked, []any{after, limit}, func(rows row) error {
 		var id uuid.UUID
 		var size int64
 		if err := rows.Scan(&id, &size); err != nil {
@@ -146,13 +148,13 @@ type entry struct {
 
 // takeIn moves emails into messages and commits. Unread is why some could not be
 // read.
-func (t *txn) takeIn(ctx context.Context, ids []uuid.UUID, read reading) (taken []message.TakenIn, unread, err error) {
+func (t *txn) takeIn(ctx context.Context, ids []uuid.UUID, read reading) (look message.IntakeLook, unread, err error) {
 	entries, err := t.enqueued(ctx, ids)
 	if err != nil {
-		return nil, nil, err
+		return look, nil, err
 	}
-	if entries, unread = readAll(ctx, entries, read); len(entries) == 0 {
-		return nil, unread, nil
+	if entries, look.Last, unread = readAll(ctx, entries, read); len(entries) == 0 {
+		return look, unread, nil
 	}
 	var jobs []accepting
 	for i := range entries {
@@ -164,24 +166,26 @@ func (t *txn) takeIn(ctx context.Context, ids []uuid.UUID, read reading) (taken 
 	}
 	fresh, err := t.storable(ctx, jobs)
 	if err != nil {
-		return nil, nil, err
+		return look, nil, err
 	}
-	taken, err = t.endIntake(ctx, entries, fresh)
-	return taken, unread, err
+	look.Taken, err = t.endIntake(ctx, entries, fresh)
+	return look, unread, err
 }
 
-// readAll returns the emails that could be read in the time there is. One that waits in
+// readAll returns the emails that could be read in the time and room there is, and the last that
+// it was tried with. One that waits in
 // vain, for its turn to be rendered, say, does not use up that of the others: they are
 // still read if that waits for nothing, which is so for all that name no template.
-func readAll(ctx context.Context, entries []entry, read reading) (done []entry, unread error) {
-	until, limit := time.Now().Add(readFor), readLimit
+func readAll(ctx context.Context, entries []entry, read reading) (done []entry, last uuid.UUID, unread error) {
+	until, limit, made := time.Now().Add(readFor), readLimit, 0
 	for _, e := range entries {
-		if time.Now().After(until) {
+		if time.Now().After(until) || made > intakeBytes {
 			break
 		}
+		last = e.ID
 		late, err := e.read(ctx, limit, read)
 		if err == nil {
-			done = append(done, e)
+			done, made = append(done, e), made+e.Message.Bytes()
 			continue
 		}
 		unread = fmt.Errorf("message %s cannot be read now: %w: %w", e.ID, message.ErrUnavailable, err)
@@ -189,7 +193,7 @@ func readAll(ctx context.Context, entries []entry, read reading) (done []entry, 
 			until, limit = time.Now().Add(readFor/2), readAtOnce
 		}
 	}
-	return done, unread
+	return done, last, unread
 }
 
 // read asks what the email is; late is whether that took longer than it may.

@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/postrider/postrider/internal/intake"
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/store"
 	"github.com/postrider/postrider/internal/storetest"
@@ -95,9 +96,15 @@ func reads(_ context.Context, e message.Enqueued) (message.Reading, error) {
 	return message.Reading{Message: m, Hash: [32]byte{byte(len(email.Subject))}}, nil
 }
 
+// take has a look at the oldest.
+func (c *caller) take(read intake.Read) ([]message.TakenIn, error) {
+	look, err := c.store.TakeIn(c.Context(), uuid.Nil, 128, read)
+	return look.Taken, err
+}
+
 func (c *caller) takeIn() []message.TakenIn {
 	c.Helper()
-	taken, err := c.store.TakeIn(c.Context(), 128, reads)
+	taken, err := c.take(reads)
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -201,13 +208,13 @@ func TestCrowdsTakeInEachOnce(t *testing.T) {
 	for range 6 {
 		crowd.Go(func() {
 			for c.waiting() > 0 {
-				taken, err := c.store.TakeIn(t.Context(), 20, reads)
+				look, err := c.store.TakeIn(t.Context(), uuid.Nil, 20, reads)
 				if err != nil {
 					t.Error(err)
 					return
 				}
 				mu.Lock()
-				for _, one := range taken {
+				for _, one := range look.Taken {
 					seen[one.ID]++
 				}
 				mu.Unlock()
@@ -556,7 +563,7 @@ func TestAnEmailThatCannotBeRefusedStaysAndHoldsUpNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	good := c.enqueue(c.conn, letter, nil)
-	taken, err := c.store.TakeIn(t.Context(), 128, reads)
+	taken, err := c.take(reads)
 	if err == nil || errors.Is(err, message.ErrUnavailable) || len(taken) != 1 || taken[0].ID != good || c.waiting() != 1 {
 		t.Errorf("%+v, %v, %d left", taken, err, c.waiting())
 	}
@@ -574,11 +581,11 @@ func TestAnEmailThatCannotBeReadNowHoldsUpNobody(t *testing.T) {
 		}
 		return reads(ctx, e)
 	}
-	taken, err := c.store.TakeIn(t.Context(), 128, patient)
+	taken, err := c.take(patient)
 	if !errors.Is(err, errLater) || !errors.Is(err, message.ErrUnavailable) || len(taken) != 1 || taken[0].ID != now {
 		t.Errorf("%+v, %v", taken, err)
 	}
-	if taken, err := c.store.TakeIn(t.Context(), 128, patient); !errors.Is(err, errLater) || len(taken) != 0 || c.waiting() != 1 {
+	if taken, err := c.take(patient); !errors.Is(err, errLater) || len(taken) != 0 || c.waiting() != 1 {
 		t.Errorf("again: %+v, %v", taken, err)
 	}
 	if taken := c.takeIn(); len(taken) != 1 || taken[0].ID != later || taken[0].Refused != nil {
@@ -602,9 +609,38 @@ func TestAnEmailThatWaitsInVainHoldsUpNobody(t *testing.T) {
 		}
 		return reads(ctx, e)
 	}
-	taken, err := c.store.TakeIn(t.Context(), 128, busy)
+	taken, err := c.take(busy)
 	if !errors.Is(err, message.ErrUnavailable) || len(taken) != 1 || taken[0].ID != plain || c.waiting() != 3 {
 		t.Errorf("%+v, %v, %d left", taken, err, c.waiting())
+	}
+}
+
+// Those that wait are gone past one look after the other, and what was not tried is in the
+// next.
+func TestALookGoesOnAfterThoseThatWait(t *testing.T) {
+	c := newCaller(t)
+	stuck := map[uuid.UUID]bool{}
+	var ids []uuid.UUID
+	for n := range 5 {
+		ids = append(ids, c.enqueue(c.conn, letter, nil))
+		stuck[ids[n]] = n < 4
+	}
+	waits := func(ctx context.Context, e message.Enqueued) (message.Reading, error) {
+		if stuck[e.ID] {
+			return message.Reading{}, errors.New("not now")
+		}
+		return reads(ctx, e)
+	}
+	var past uuid.UUID
+	for n, want := range []message.IntakeLook{{Last: ids[1]}, {Last: ids[3]}, {Last: ids[4], Taken: []message.TakenIn{{ID: ids[4]}}}, {}} {
+		look, err := c.store.TakeIn(t.Context(), past, 2, waits)
+		if look.Last != want.Last || len(look.Taken) != len(want.Taken) || (err != nil) != (n < 2) {
+			t.Errorf("look %d: %+v, %v", n, look, err)
+		}
+		past = look.Last
+	}
+	if n := c.waiting(); n != 4 {
+		t.Errorf("%d wait", n)
 	}
 }
 
@@ -618,7 +654,7 @@ func TestSlowReadingIsSharedOut(t *testing.T) {
 		<-time.After(1100 * time.Millisecond) // what rendering may take
 		return reads(ctx, e)
 	}
-	taken, err := c.store.TakeIn(t.Context(), 128, slow)
+	taken, err := c.take(slow)
 	if err != nil || len(taken) == 0 || len(taken) > 2 || c.waiting() != int64(4-len(taken)) {
 		t.Errorf("%+v, %v, %d left", taken, err, c.waiting())
 	}
@@ -633,6 +669,25 @@ func TestLargeEmailsDoNotShareATransaction(t *testing.T) {
 	for left := int64(2); left >= 0; left-- {
 		if taken := c.takeIn(); len(taken) != 1 || c.waiting() != left {
 			t.Errorf("took %d, %d left", len(taken), c.waiting())
+		}
+	}
+}
+
+// A few bytes that name a template may become megabytes.
+func TestWhatIsMadeOfEmailsIsSharedOut(t *testing.T) {
+	c := newCaller(t)
+	for range 8 {
+		c.enqueue(c.conn, letter, nil)
+	}
+	text := strings.Repeat("x", 2<<20)
+	large := func(ctx context.Context, e message.Enqueued) (message.Reading, error) {
+		r, err := reads(ctx, e)
+		r.Message.Content.Text = text
+		return r, err
+	}
+	for _, left := range []int64{6, 4, 2, 0} {
+		if taken, err := c.take(large); err != nil || c.waiting() != left {
+			t.Errorf("took %d, %d left, %v", len(taken), c.waiting(), err)
 		}
 	}
 }
