@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -53,6 +55,7 @@ func Keys(t *testing.T, fixture func(t *testing.T) KeyFixture) {
 		{"a quota grants what is left of the day", quotaGrants},
 		{"a quota is whole again the next day", quotaNextDay},
 		{"recipients are given back to their day", quotaGivenBack},
+		{"a tenant has only so many keys", keysBound},
 		{"tenants have names of their own", tenantNames},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -211,6 +214,41 @@ func keyPages(b *keyBench) {
 	same(b, "more", more, false)
 	ids, _ = page(message.KeyFilter{Limit: 2, Before: made[1]})
 	same(b, "next to the second", ids, []uuid.UUID{made[3], made[2]})
+}
+
+// keysBound makes the last keys at the same moment, from several processes where that
+// can be.
+func keysBound(b *keyBench) {
+	var first message.APIKey
+	for n := range message.MostKeys - 5 {
+		first = b.make(1, fmt.Sprint("key ", n), sending())
+	}
+	stores := []KeyPorts{b.store}
+	if b.fixture.Shared {
+		stores = append(stores, b.fixture.Open(b.T, b.clock))
+	}
+	one := func(n int) error {
+		name := fmt.Sprint("one more ", n)
+		return stores[n%len(stores)].CreateKey(b.Context(), &message.APIKey{ID: message.NewID(), TenantID: 1, Name: name, Hash: sha256.Sum256([]byte(name)), Limits: sending()})
+	}
+	var makers sync.WaitGroup
+	var made atomic.Int32
+	for n := range 20 {
+		makers.Go(func() {
+			err := one(n)
+			if err == nil {
+				made.Add(1)
+			} else if !refusedFor(err, "", message.CodeTooLarge) {
+				b.Error(err)
+			}
+		})
+	}
+	makers.Wait()
+	same(b, "made of the last 5", made.Load(), 5)
+	b.make(7, "another tenant's", sending())
+	b.check(b.store.RevokeKey(b.Context(), 1, first.ID))
+	b.check(one(20)) // its place is free
+	same(b, "and no more", refusedFor(one(21), "", message.CodeTooLarge), true)
 }
 
 func keyUses(b *keyBench) {

@@ -37,7 +37,8 @@ type Counter interface {
 
 // Registry keeps keys and tenants. Errors wrap message.ErrUnavailable, or
 // message.ErrNotFound where the tenant has no such key, or none is called so.
-// Safe for concurrent use.
+// CreateKey refuses with a *message.Error what would be more than message.MostKeys of
+// the tenant, all processes together. Safe for concurrent use.
 type Registry interface {
 	CreateKey(ctx context.Context, k *message.APIKey) error
 	Keys(ctx context.Context, f message.KeyFilter) (message.KeyPage, error)

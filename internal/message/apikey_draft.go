@@ -25,10 +25,11 @@ type KeyDraft struct {
 	Tenant     string // whose key it shall be; "": that of who asks
 }
 
-// The bounds of what a key may be told.
+// The bounds of what a key may be told, and of how many there may be.
 const (
 	maxKeyName    = 100 // characters
 	maxKeyDomains = 50
+	MostKeys      = 1_000  // of one tenant that are not revoked
 	MaxKeyRate    = 10_000 // requests a second; a gap of the rate is whole microseconds
 	MaxDailyQuota = 1_000_000_000
 )

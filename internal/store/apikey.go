@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"crypto/subtle"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -34,9 +35,13 @@ func (r *limitsRow) whole() message.KeyLimits {
 	return r.limits
 }
 
-// CreateKey keeps a new key. Its times are the database's.
+// CreateKey keeps a new key. Its times are the database's. A tenant that has as many as
+// it may is a *message.Error.
 func (s *Store) CreateKey(ctx context.Context, k *message.APIKey) error {
-	return s.single(ctx, "create a key", func(ctx context.Context, t *txn) error {
+	return s.tx(ctx, "create a key", func(ctx context.Context, t *txn) error {
+		if err := t.roomForKey(ctx, k.TenantID); err != nil {
+			return err
+		}
 		l := &k.Limits
 		_, err := t.exec(ctx, `
 			INSERT INTO api_keys (id, tenant_id, name, hash, prefix, scope, domains, rate, daily_quota, expires_at, created_at)
@@ -45,6 +50,24 @@ func (s *Store) CreateKey(ctx context.Context, k *message.APIKey) error {
 			nullInt(l.Rate), nullInt(l.DailyQuota), millis(l.ExpiresAt))
 		return err
 	})
+}
+
+// roomForKey refuses one key more than a tenant may have. Those who make keys of one
+// tenant wait for each other: what they count stays true until their commit.
+func (t *txn) roomForKey(ctx context.Context, tenant int64) error {
+	err := t.rows(ctx, `SELECT 1 FROM tenants WHERE id=$1`+t.lockRows, []any{tenant}, func(rows row) error { return rows.Scan(new(int)) })
+	if err != nil {
+		return err
+	}
+	n := 0
+	err = t.row(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM api_keys WHERE tenant_id=$1 AND revoked_at IS NULL LIMIT $2) AS counted`,
+		[]any{tenant, message.MostKeys}, &n)
+	if err == nil && n >= message.MostKeys {
+		var faults message.Faults
+		faults.Add("", message.CodeTooLarge, fmt.Sprintf("there are %d keys, and no more are allowed; revoke some", n))
+		err = faults.Err()
+	}
+	return err
 }
 
 // nullInt is the NULL of a column for 0.
