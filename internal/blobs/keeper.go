@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/postrider/postrider/internal/loop"
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/pause"
 )
@@ -36,18 +36,15 @@ type Config struct {
 type Keeper struct {
 	cfg    Config
 	log    *slog.Logger
-	ctx    context.Context
-	stop   context.CancelFunc
-	sweeps sync.WaitGroup
+	sweeps *loop.Group
 }
 
 // New returns a keeper that does not sweep yet.
 func New(cfg Config) *Keeper {
-	k := &Keeper{cfg: cfg, log: cfg.Logger}
+	k := &Keeper{cfg: cfg, log: cfg.Logger, sweeps: loop.NewGroup()}
 	if k.log == nil {
 		k.log = slog.New(slog.DiscardHandler)
 	}
-	k.ctx, k.stop = context.WithCancel(context.Background())
 	return k
 }
 
@@ -98,13 +95,13 @@ func (k *Keeper) place(b message.Blob) (Place, error) {
 
 // Start begins to delete loose blobs, and returns at once.
 func (k *Keeper) Start() {
-	k.sweeps.Go(func() {
+	k.sweeps.Start(func(ctx context.Context) {
 		for {
-			if _, err := k.Sweep(k.ctx); err != nil && k.ctx.Err() == nil {
+			if _, err := k.Sweep(ctx); err != nil && ctx.Err() == nil {
 				k.log.Warn("blobs that no message refers to were not all deleted; they are tried again", "error", err,
 					"remedy", "bring back the place that the error names, or name it in POSTRIDER_BLOB_ALSO; no mail depends on it")
 			}
-			if pause.Jittered(k.ctx, sweepEvery) != nil {
+			if pause.Jittered(ctx, sweepEvery) != nil {
 				return
 			}
 		}
@@ -112,17 +109,7 @@ func (k *Keeper) Start() {
 }
 
 // Stop ends the sweeps and returns when none runs any more, or when ctx ends.
-func (k *Keeper) Stop(ctx context.Context) error {
-	k.stop()
-	idle := make(chan struct{})
-	go func() { k.sweeps.Wait(); close(idle) }()
-	select {
-	case <-idle:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
+func (k *Keeper) Stop(ctx context.Context) error { return k.sweeps.Stop(ctx) }
 
 // Sweep deletes the blobs that no message has referred to for an hour, and returns how
 // many those were. It may run beside those of other processes. A place that fails does

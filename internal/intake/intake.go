@@ -3,11 +3,11 @@ package intake
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/postrider/postrider/internal/loop"
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/pause"
 )
@@ -33,9 +33,7 @@ type Intake struct {
 	cfg   Config
 	woken chan struct{}
 	past  uuid.UUID // where the last round ended; zero: where nothing waits any more
-	ctx   context.Context
-	stop  context.CancelFunc
-	tasks sync.WaitGroup
+	loops *loop.Group
 }
 
 // New returns an intake that has not started.
@@ -49,51 +47,35 @@ func New(cfg Config) *Intake {
 	if cfg.Wake == nil {
 		cfg.Wake = func(message.Lane) {}
 	}
-	in := &Intake{cfg: cfg, woken: make(chan struct{}, 1)}
-	in.ctx, in.stop = context.WithCancel(context.Background())
-	return in
+	return &Intake{cfg: cfg, woken: make(chan struct{}, 1), loops: loop.NewGroup()}
 }
 
 // Start begins to take in and returns at once.
-func (in *Intake) Start() {
-	in.tasks.Go(in.run)
-	in.tasks.Go(in.listen)
-	in.tasks.Go(in.forget)
-}
+func (in *Intake) Start() { in.loops.Start(in.run, in.listen, in.forget) }
 
 // Stop ends the loops. What is in hand is committed or rolled back; it is then
 // another's. It returns when nothing runs any more or ctx ends.
-func (in *Intake) Stop(ctx context.Context) error {
-	in.stop()
-	idle := make(chan struct{})
-	go func() { in.tasks.Wait(); close(idle) }()
-	select {
-	case <-idle:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
+func (in *Intake) Stop(ctx context.Context) error { return in.loops.Stop(ctx) }
 
 // run looks when it is woken, and from time to time in case nobody rang: that is what
 // everything rests on.
-func (in *Intake) run() {
+func (in *Intake) run(ctx context.Context) {
 	backoff := pause.Backoff{First: 100 * time.Millisecond, Most: 10 * time.Second, Random: in.cfg.Random}
-	for in.ctx.Err() == nil {
-		taken, err := in.round()
+	for ctx.Err() == nil {
+		taken, err := in.round(ctx)
 		if taken > 0 {
 			backoff.Reset()
 		}
 		if err != nil {
-			in.complain("take in some enqueued mail", err)
-			_ = backoff.Wait(in.ctx) // its only error is the end of ctx, which ends the loop
+			in.complain(ctx, "take in some enqueued mail", err)
+			_ = backoff.Wait(ctx) // its only error is the end of ctx, which ends the loop
 			continue
 		}
 		backoff.Reset()
 		select {
 		case <-in.woken:
 		case <-time.After(in.cfg.Random.Jitter(in.cfg.Poll)):
-		case <-in.ctx.Done():
+		case <-ctx.Done():
 		}
 	}
 }
@@ -115,11 +97,11 @@ func (in *Intake) tell(taken []message.TakenIn) {
 }
 
 // listen wakes the loop when callers commit.
-func (in *Intake) listen() {
+func (in *Intake) listen(ctx context.Context) {
 	backoff := pause.Backoff{First: 100 * time.Millisecond, Most: 10 * time.Second, Random: in.cfg.Random}
-	for in.ctx.Err() == nil {
-		if err := in.cfg.Store.AwaitEnqueued(in.ctx); err != nil {
-			_ = backoff.Wait(in.ctx) // as above
+	for ctx.Err() == nil {
+		if err := in.cfg.Store.AwaitEnqueued(ctx); err != nil {
+			_ = backoff.Wait(ctx) // as above
 			continue
 		}
 		backoff.Reset()
@@ -130,16 +112,16 @@ func (in *Intake) listen() {
 	}
 }
 
-func (in *Intake) forget() {
-	for in.cfg.Random.Jittered(in.ctx, forgetEvery) == nil {
-		if err := in.cfg.Store.ForgetEnqueueKeys(in.ctx); err != nil {
-			in.complain("forget idempotency keys of enqueued mail", err)
+func (in *Intake) forget(ctx context.Context) {
+	for in.cfg.Random.Jittered(ctx, forgetEvery) == nil {
+		if err := in.cfg.Store.ForgetEnqueueKeys(ctx); err != nil {
+			in.complain(ctx, "forget idempotency keys of enqueued mail", err)
 		}
 	}
 }
 
-func (in *Intake) complain(what string, err error) {
-	if in.ctx.Err() == nil {
+func (in *Intake) complain(ctx context.Context, what string, err error) {
+	if ctx.Err() == nil {
 		in.cfg.Logger.Warn("intake: could not "+what+"; it is tried again", "error", err,
 			"remedy", "bring the database back, or mend what the error names; what was enqueued is safe there")
 	}

@@ -23,11 +23,11 @@ const (
 // emails that stay. Where there are more of those than it goes past, the next round
 // begins with the oldest all the same, and then goes on where this one ended. Its error
 // is why some stay.
-func (in *Intake) round() (taken int, err error) {
+func (in *Intake) round(ctx context.Context) (taken int, err error) {
 	r := reader{read: in.cfg.Read}
 	var past uuid.UUID
-	for looks := 0; looks < mostLooks && in.ctx.Err() == nil; {
-		look, stay := in.cfg.Store.TakeIn(in.ctx, past, batch, r.ask)
+	for looks := 0; looks < mostLooks && ctx.Err() == nil; {
+		look, stay := in.cfg.Store.TakeIn(ctx, past, batch, r.ask)
 		in.tell(look.Taken)
 		taken += len(look.Taken)
 		if look.Last == uuid.Nil { // the end, or the database is away

@@ -39,34 +39,34 @@ func (o round) trouble() bool { return o.err != nil || o.confirmed < o.taken }
 func (o round) crowded() bool { return o.err == nil && errors.Is(o.refused, message.ErrQueueFull) }
 
 // run relays the lane: at once while there is more, and whenever it is woken.
-func (l *lane) run() {
+func (l *lane) run(ctx context.Context) {
 	backoff := pause.Backoff{First: 100 * time.Millisecond, Most: 5 * time.Second, Random: l.cfg.Random}
-	for l.ctx.Err() == nil {
-		o := l.once()
+	for ctx.Err() == nil {
+		o := l.once(ctx)
 		switch {
 		case o.shut || o.crowded():
-			_ = l.cfg.Random.Jittered(l.ctx, l.cfg.Poll/shutFor) // ends early with ctx, which ends the loop
+			_ = l.cfg.Random.Jittered(ctx, l.cfg.Poll/shutFor) // ends early with ctx, which ends the loop
 		case o.trouble():
 			l.complain(o)
-			_ = backoff.Wait(l.ctx)
+			_ = backoff.Wait(ctx)
 		case o.full():
 			backoff.Reset()
 		default:
 			backoff.Reset()
-			l.linger(o)
-			l.idle()
+			l.linger(ctx, o)
+			l.idle(ctx)
 		}
 	}
 }
 
 // once relays one batch, if the broker has room for it.
-func (l *lane) once() round {
+func (l *lane) once(ctx context.Context) round {
 	l.answer()
-	if shut, err := l.look(); shut || err != nil {
+	if shut, err := l.look(ctx); shut || err != nil {
 		return round{shut: shut, err: err}
 	}
 	o := round{began: time.Now(), limit: l.window.room()}
-	o.taken, o.confirmed, o.err = l.cfg.Store.Dispatch(l.ctx, l.name, o.limit, func(ctx context.Context, refs []message.Ref) []error {
+	o.taken, o.confirmed, o.err = l.cfg.Store.Dispatch(ctx, l.name, o.limit, func(ctx context.Context, refs []message.Ref) []error {
 		l.window.give(len(refs))
 		errs := l.cfg.Queue.Publish(ctx, l.name, refs)
 		o.refused = cmp.Or(errs...)
@@ -92,11 +92,11 @@ func (l *lane) answer() {
 }
 
 // look asks the broker for room when there may be none left.
-func (l *lane) look() (shut bool, err error) {
+func (l *lane) look(ctx context.Context) (shut bool, err error) {
 	if l.window.room() > 0 {
 		return false, nil
 	}
-	ready, err := l.cfg.Queue.Ready(l.ctx, l.name)
+	ready, err := l.cfg.Queue.Ready(ctx, l.name)
 	if err != nil {
 		l.window.forget()
 		return false, err
@@ -107,16 +107,16 @@ func (l *lane) look() (shut bool, err error) {
 // linger lets mail that comes right after other mail go together with what comes
 // after it, so that a stream of single mails does not make a transaction of each.
 // The first after a pause never waits, and a backlog fills its batches by itself.
-func (l *lane) linger(o round) {
+func (l *lane) linger(ctx context.Context, o round) {
 	if left := time.Until(o.began.Add(l.cfg.Linger)); o.taken > 0 && left > 0 {
-		_ = pause.For(l.ctx, left) // ends early with ctx, which ends the loop
+		_ = pause.For(ctx, left) // ends early with ctx, which ends the loop
 	}
 }
 
-func (l *lane) idle() {
+func (l *lane) idle(ctx context.Context) {
 	select {
 	case <-l.woken:
-	case <-l.ctx.Done():
+	case <-ctx.Done():
 	}
 }
 

@@ -3,9 +3,9 @@ package relay
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"time"
 
+	"github.com/postrider/postrider/internal/loop"
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/pause"
 )
@@ -27,9 +27,7 @@ type Config struct {
 type Relay struct {
 	cfg   Config
 	lanes map[message.Lane]*lane
-	ctx   context.Context
-	stop  context.CancelFunc
-	tasks sync.WaitGroup
+	loops *loop.Group
 }
 
 // New returns a relay that has not started.
@@ -49,36 +47,25 @@ func New(cfg Config) *Relay {
 	if cfg.Linger == 0 {
 		cfg.Linger = 2 * time.Millisecond
 	}
-	r := &Relay{cfg: cfg, lanes: map[message.Lane]*lane{}}
+	r := &Relay{cfg: cfg, lanes: map[message.Lane]*lane{}, loops: loop.NewGroup()}
 	for _, name := range message.Lanes() {
 		r.lanes[name] = &lane{Relay: r, name: name, woken: make(chan struct{}, 1), window: newWindow(cfg.Window, cfg.Batch)}
 	}
-	r.ctx, r.stop = context.WithCancel(context.Background())
 	return r
 }
 
 // Start begins to relay and returns at once.
 func (r *Relay) Start() {
+	var loops []func(context.Context)
 	for _, l := range r.lanes {
-		r.tasks.Go(l.run)
+		loops = append(loops, l.run)
 	}
-	r.tasks.Go(r.listen)
-	r.tasks.Go(r.poll)
+	r.loops.Start(append(loops, r.listen, r.poll)...)
 }
 
 // Stop ends the loops. A batch in hand is finished or rolled back; its rows are
 // then another relay's. It returns when nothing runs any more or ctx ends.
-func (r *Relay) Stop(ctx context.Context) error {
-	r.stop()
-	idle := make(chan struct{})
-	go func() { r.tasks.Wait(); close(idle) }()
-	select {
-	case <-idle:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
+func (r *Relay) Stop(ctx context.Context) error { return r.loops.Stop(ctx) }
 
 // Wake says that a row of the lane became due. It never blocks. A lane that is
 // not known, of another version, is nobody's.
@@ -89,12 +76,12 @@ func (r *Relay) Wake(lane message.Lane) {
 }
 
 // listen wakes the lanes of which others say that something became due.
-func (r *Relay) listen() {
+func (r *Relay) listen(ctx context.Context) {
 	backoff := pause.Backoff{First: 100 * time.Millisecond, Most: 10 * time.Second, Random: r.cfg.Random}
-	for r.ctx.Err() == nil {
-		lanes, err := r.cfg.Store.Wait(r.ctx)
+	for ctx.Err() == nil {
+		lanes, err := r.cfg.Store.Wait(ctx)
 		if err != nil {
-			_ = backoff.Wait(r.ctx) // its only error is the end of ctx, which ends the loop
+			_ = backoff.Wait(ctx) // its only error is the end of ctx, which ends the loop
 			continue
 		}
 		backoff.Reset()
@@ -105,9 +92,9 @@ func (r *Relay) listen() {
 // poll finds what nobody rang for: scheduled mail, what a dead process left, and
 // all whose ring was lost. It is what everything rests on. When the look fails,
 // nobody knows: then each lane looks for itself, and says what is wrong.
-func (r *Relay) poll() {
-	for r.cfg.Random.Jittered(r.ctx, r.cfg.Poll) == nil {
-		lanes, err := r.cfg.Store.Due(r.ctx)
+func (r *Relay) poll(ctx context.Context) {
+	for r.cfg.Random.Jittered(ctx, r.cfg.Poll) == nil {
+		lanes, err := r.cfg.Store.Due(ctx)
 		if err != nil {
 			lanes = message.Lanes()
 		}

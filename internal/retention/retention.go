@@ -4,11 +4,11 @@ package retention
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/postrider/postrider/internal/loop"
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/pause"
 )
@@ -40,10 +40,8 @@ type Config struct {
 // Retention deletes in rounds. Start it once; Stop may be called at any time and more
 // than once.
 type Retention struct {
-	cfg   Config
-	ctx   context.Context
-	stop  context.CancelFunc
-	tasks sync.WaitGroup
+	cfg    Config
+	rounds *loop.Group
 
 	after uuid.UUID // where the last round came to
 	begun time.Time // when a round last began with the oldest message
@@ -54,24 +52,22 @@ func New(cfg Config) *Retention {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	r := &Retention{cfg: cfg}
-	r.ctx, r.stop = context.WithCancel(context.Background())
-	return r
+	return &Retention{cfg: cfg, rounds: loop.NewGroup()}
 }
 
 // Start begins to delete and returns at once.
 func (r *Retention) Start() {
-	r.tasks.Go(func() {
+	r.rounds.Start(func(ctx context.Context) {
 		for {
-			n, err := r.Round(r.ctx)
+			n, err := r.Round(ctx)
 			if n > 0 {
 				r.cfg.Logger.Info("deleted messages that were over for as long as they are kept", "messages", n, "kept", r.cfg.Keep)
 			}
-			if err != nil && r.ctx.Err() == nil {
+			if err != nil && ctx.Err() == nil {
 				r.cfg.Logger.Warn("not all messages were deleted whose time is over; the next round tries again", "error", err,
 					"remedy", "bring the database back, or mend what the error names; nothing needs a restart")
 			}
-			if r.cfg.Random.Jittered(r.ctx, roundEvery) != nil {
+			if r.cfg.Random.Jittered(ctx, roundEvery) != nil {
 				return
 			}
 		}
@@ -80,17 +76,7 @@ func (r *Retention) Start() {
 
 // Stop ends the rounds; a transaction in hand is finished or rolled back. It returns
 // when nothing runs any more or ctx ends.
-func (r *Retention) Stop(ctx context.Context) error {
-	r.stop()
-	idle := make(chan struct{})
-	go func() { r.tasks.Wait(); close(idle) }()
-	select {
-	case <-idle:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
+func (r *Retention) Stop(ctx context.Context) error { return r.rounds.Stop(ctx) }
 
 // Round deletes what there is to delete and returns how many messages that were. It
 // goes on where the last round ended, and begins with the oldest message again once an

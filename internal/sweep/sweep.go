@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
+	"github.com/postrider/postrider/internal/loop"
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/pause"
 )
@@ -37,9 +37,7 @@ type Config struct {
 type Sweep struct {
 	cfg   Config
 	log   *slog.Logger
-	ctx   context.Context
-	stop  context.CancelFunc
-	tasks sync.WaitGroup
+	loops *loop.Group
 
 	seen  sighting
 	quiet time.Time // database time until which no lease is judged
@@ -65,36 +63,25 @@ func New(cfg Config) *Sweep {
 	if cfg.Wake == nil {
 		cfg.Wake = func(message.Lane) {}
 	}
-	s := &Sweep{cfg: cfg, log: cfg.Logger, looks: map[message.Lane][]time.Time{}}
+	s := &Sweep{cfg: cfg, log: cfg.Logger, looks: map[message.Lane][]time.Time{}, loops: loop.NewGroup()}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.ctx, s.stop = context.WithCancel(context.Background())
 	return s
 }
 
 // Start begins to sweep and returns at once.
 func (s *Sweep) Start() {
-	s.tasks.Go(func() {
-		for s.cfg.Random.Jittered(s.ctx, s.cfg.Interval) == nil {
-			s.Round(s.ctx)
+	s.loops.Start(func(ctx context.Context) {
+		for s.cfg.Random.Jittered(ctx, s.cfg.Interval) == nil {
+			s.Round(ctx)
 		}
 	})
 }
 
 // Stop ends the rounds; one in hand is finished or rolled back. It returns when
 // nothing runs any more or ctx ends.
-func (s *Sweep) Stop(ctx context.Context) error {
-	s.stop()
-	idle := make(chan struct{})
-	go func() { s.tasks.Wait(); close(idle) }()
-	select {
-	case <-idle:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
+func (s *Sweep) Stop(ctx context.Context) error { return s.loops.Stop(ctx) }
 
 // Round does everything once. It must not run beside itself; beside the rounds
 // of other processes it may.
