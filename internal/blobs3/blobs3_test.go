@@ -43,7 +43,7 @@ func serve(t *testing.T, start func(http.Handler) *httptest.Server, between func
 func open(t *testing.T, s *server, change func(*blobs3.Config)) *blobs3.Bucket {
 	t.Helper()
 	c := blobs3.Config{
-		Endpoint: s.Host, Bucket: s.Bucket, Prefix: s.Prefix + "/blobs", AccessKey: s.AccessKey, SecretKey: s.SecretKey, Plain: true,
+		Endpoint: s.Host, Bucket: s.Bucket, Prefix: s.Prefix + "/blobs", AccessKey: s.AccessKey, SecretKey: s.SecretKey, Plain: s.Plain || s.at != nil,
 	}
 	if s.at != nil {
 		_, c.Endpoint, _ = strings.Cut(s.at.URL, "://")

@@ -3,7 +3,8 @@
 //
 //	POSTRIDER_TEST_S3_URL=http://ACCESS_KEY:SECRET_KEY@127.0.0.1:9000/BUCKET
 //
-// A bucket that is not there is made. Each test writes under a prefix of its own and
+// With https its certificate must be one that the system trusts, or SSL_CERT_FILE names. A
+// bucket that is not there is made. Each test writes under a prefix of its own and
 // deletes nothing at its end.
 package s3test
 
@@ -29,7 +30,8 @@ const Setting = "POSTRIDER_TEST_S3_URL"
 // Server is a server with a bucket. Safe for concurrent use.
 type Server struct {
 	http.Handler        // to be served under any name; a real server is behind it
-	Host         string // host:port of a real server without TLS; "": there is none
+	Host         string // host:port of a real server; "": there is none
+	Plain        bool   // it is without TLS
 	Bucket       string
 	Prefix       string // of what the test writes
 	AccessKey    string
@@ -62,20 +64,17 @@ func dial(t testing.TB, given, prefix string) *Server {
 	if err != nil || u.Host == "" || u.User == nil || strings.Trim(u.Path, "/") == "" {
 		t.Fatal(Setting + " must be http://ACCESS_KEY:SECRET_KEY@HOST:PORT/BUCKET")
 	}
-	s := &Server{Bucket: strings.Trim(u.Path, "/"), Prefix: prefix, AccessKey: u.User.Username()}
+	s := &Server{Host: u.Host, Plain: u.Scheme == "http", Bucket: strings.Trim(u.Path, "/"), Prefix: prefix, AccessKey: u.User.Username()}
 	s.SecretKey, _ = u.User.Password()
 	transport := &http.Transport{DisableCompression: true}
 	t.Cleanup(transport.CloseIdleConnections)
 	s.client, err = minio.New(u.Host, &minio.Options{
-		Creds: credentials.NewStaticV4(s.AccessKey, s.SecretKey, ""), Secure: u.Scheme == "https", Transport: transport,
+		Creds: credentials.NewStaticV4(s.AccessKey, s.SecretKey, ""), Secure: !s.Plain, Transport: transport,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.bucket(t)
-	if u.Scheme == "http" {
-		s.Host = u.Host
-	}
 	s.Handler = &httputil.ReverseProxy{Transport: transport, Rewrite: func(r *httputil.ProxyRequest) {
 		r.Out.URL.Scheme, r.Out.URL.Host = u.Scheme, u.Host
 		r.Out.Host = r.In.Host // it is signed
