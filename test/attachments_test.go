@@ -21,11 +21,10 @@ import (
 	"time"
 
 	"github.com/jhillyerd/enmime/v2"
-	"github.com/johannesboyne/gofakes3"
-	"github.com/johannesboyne/gofakes3/backend/s3mem"
 	_ "modernc.org/sqlite"
 
 	"github.com/postrider/postrider/internal/message"
+	"github.com/postrider/postrider/internal/s3test"
 	"github.com/postrider/postrider/internal/smtptest"
 )
 
@@ -126,9 +125,9 @@ func TestAMailOf40MBArrivesEqualAndNoWorkerHoldsIt(t *testing.T) {
 // bucket is an S3 server with one bucket. Hold, when set, is closed to let the answers to
 // PUT go that came after; each is told of on stored.
 type bucket struct {
-	*httptest.Server
-	backend gofakes3.Backend
-	stored  chan struct{}
+	*s3test.Server
+	at     *httptest.Server
+	stored chan struct{}
 
 	mu   sync.Mutex
 	hold chan struct{}
@@ -136,14 +135,10 @@ type bucket struct {
 
 func newBucket(t testing.TB) *bucket {
 	t.Helper()
-	b := &bucket{backend: s3mem.New(), stored: make(chan struct{}, 100)}
-	if err := b.backend.CreateBucket("mail"); err != nil {
-		t.Fatal(err)
-	}
-	next := gofakes3.New(b.backend).Server()
-	b.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	b := &bucket{Server: s3test.Open(t), stored: make(chan struct{}, 100)}
+	b.at = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer := httptest.NewRecorder()
-		next.ServeHTTP(answer, r)
+		b.ServeHTTP(answer, r)
 		if r.Method == http.MethodPut {
 			b.stored <- struct{}{}
 			b.wait(r)
@@ -154,7 +149,7 @@ func newBucket(t testing.TB) *bucket {
 		w.WriteHeader(answer.Code)
 		_, _ = w.Write(answer.Body.Bytes())
 	}))
-	t.Cleanup(b.Close)
+	t.Cleanup(b.at.Close)
 	return b
 }
 
@@ -177,19 +172,10 @@ func (b *bucket) keepWaiting(hold chan struct{}) {
 	b.hold = hold
 }
 
-func (b *bucket) objects(t testing.TB) int {
-	t.Helper()
-	list, err := b.backend.ListBucket("mail", nil, gofakes3.ListBucketPage{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(list.Contents)
-}
-
 func (b *bucket) env() map[string]string {
 	return map[string]string{
-		"POSTRIDER_BLOB_URL":        "s3://mail/blobs?tls=none&endpoint=" + strings.TrimPrefix(b.URL, "http://"),
-		"POSTRIDER_BLOB_ACCESS_KEY": "story", "POSTRIDER_BLOB_SECRET_KEY": "story-secret",
+		"POSTRIDER_BLOB_URL":        "s3://" + b.Bucket + "/" + b.Prefix + "?tls=none&endpoint=" + strings.TrimPrefix(b.at.URL, "http://"),
+		"POSTRIDER_BLOB_ACCESS_KEY": b.AccessKey, "POSTRIDER_BLOB_SECRET_KEY": b.SecretKey,
 	}
 }
 
@@ -240,9 +226,9 @@ func TestAProducerKilledBetweenAttachmentAndCommitLosesNothingAndLeavesNothing(t
 			}
 			s.await(id, message.StatusSent)
 			s.arrived(data)
-			s.eventually("only what a message refers to is in the bucket", func() bool { return b.objects(t) == 1 })
-			if _, again, _ := s.tryPost(e, "order-1"); again != id || b.objects(t) != 1 {
-				t.Errorf("the repetition is %s, %d objects", again, b.objects(t))
+			s.eventually("only what a message refers to is in the bucket", func() bool { return b.Objects(t) == 1 })
+			if _, again, _ := s.tryPost(e, "order-1"); again != id || b.Objects(t) != 1 {
+				t.Errorf("the repetition is %s, %d objects", again, b.Objects(t))
 			}
 		})
 	}

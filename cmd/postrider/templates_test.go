@@ -58,7 +58,7 @@ func templateServer(t *testing.T) (edits *[]*message.TemplateEdit, calls *[]stri
 	})
 	mux.HandleFunc("POST /v1/templates/{id}/publish", func(w http.ResponseWriter, r *http.Request) {
 		if r.PathValue("id") == "broken" {
-			refusal(w, http.StatusUnprocessableEntity, message.CodeValidation, message.FieldError{Pointer: "/html", Code: message.CodeInvalidTemplate, Detail: "line 1"})
+			refusal(w, http.StatusUnprocessableEntity, message.CodeValidation, message.FieldError{Pointer: "/html", Code: message.CodeInvalidTemplate, Detail: "line 2, column 7 of html in foot: this tag is empty"})
 			return
 		}
 		answer(w, http.StatusOK, wire.TemplateReceipt{Object: "template", ID: testID})
@@ -123,7 +123,7 @@ func TestATemplateIsPushedFromFiles(t *testing.T) {
 func TestTemplatesArePublishedInOrder(t *testing.T) {
 	templateServer(t)
 	tool(t, "", "templates", "publish", "foot", "order").expect(t, exitDone, "foot published\norder published")
-	tool(t, "", "templates", "publish", "foot", "broken", "order").expect(t, exitFailed, "foot published", "broken: ", "line 1")
+	tool(t, "", "templates", "publish", "foot", "broken", "order").expect(t, exitFailed, "foot published", "broken: ", "/html", "line 2, column 7 of html in foot: this tag is empty")
 }
 
 func TestATemplateIsTried(t *testing.T) {

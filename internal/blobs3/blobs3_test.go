@@ -10,46 +10,47 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
-	"github.com/johannesboyne/gofakes3"
-	"github.com/johannesboyne/gofakes3/backend/s3mem"
 	"go.uber.org/goleak"
 
 	"github.com/postrider/postrider/internal/blobs"
 	"github.com/postrider/postrider/internal/blobs3"
 	"github.com/postrider/postrider/internal/conformance"
 	"github.com/postrider/postrider/internal/message"
+	"github.com/postrider/postrider/internal/s3test"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const secret = "a-secret-key-that-must-not-show"
+// server is an S3 server under a name of its own.
+type server struct {
+	*s3test.Server
+	at *httptest.Server // nil: a real one, asked directly
+}
 
-// serve starts an S3 server with one bucket. Between stands before it; nil: nothing does.
-func serve(t *testing.T, start func(http.Handler) *httptest.Server, between func(http.Handler) http.Handler) *httptest.Server {
+// serve starts one. Between stands before it; nil: nothing does.
+func serve(t *testing.T, start func(http.Handler) *httptest.Server, between func(http.Handler) http.Handler) *server {
 	t.Helper()
-	backend := s3mem.New()
-	if err := backend.CreateBucket("mail"); err != nil {
-		t.Fatal(err)
-	}
-	handler := gofakes3.New(backend).Server()
+	s := &server{Server: s3test.Open(t)}
+	handler := s.Handler
 	if between != nil {
 		handler = between(handler)
 	}
-	srv := start(handler)
-	t.Cleanup(srv.Close)
-	return srv
+	s.at = start(handler)
+	t.Cleanup(s.at.Close)
+	return s
 }
 
-func open(t *testing.T, srv *httptest.Server, change func(*blobs3.Config)) *blobs3.Bucket {
+func open(t *testing.T, s *server, change func(*blobs3.Config)) *blobs3.Bucket {
 	t.Helper()
-	_, host, _ := strings.Cut(srv.URL, "://")
 	c := blobs3.Config{
-		Endpoint: host, Bucket: "mail", Prefix: "postrider/blobs", AccessKey: "key", SecretKey: secret,
-		Plain: strings.HasPrefix(srv.URL, "http://"),
+		Endpoint: s.Host, Bucket: s.Bucket, Prefix: s.Prefix + "/blobs", AccessKey: s.AccessKey, SecretKey: s.SecretKey, Plain: s.Plain || s.at != nil,
 	}
-	if cert := srv.Certificate(); cert != nil {
-		c.RootCAs = x509.NewCertPool()
-		c.RootCAs.AddCert(cert)
+	if s.at != nil {
+		_, c.Endpoint, _ = strings.Cut(s.at.URL, "://")
+		if cert := s.at.Certificate(); cert != nil {
+			c.Plain, c.RootCAs = false, x509.NewCertPool()
+			c.RootCAs.AddCert(cert)
+		}
 	}
 	if change != nil {
 		change(&c)
@@ -71,6 +72,15 @@ func TestBlobPlace(t *testing.T) {
 			})
 		})
 	}
+	if s3test.Open(t).Host == "" {
+		return
+	}
+	t.Run("direct", func(t *testing.T) {
+		conformance.BlobPlace(t, "s3", func(t *testing.T) func() blobs.Place {
+			srv := &server{Server: s3test.Open(t)}
+			return func() blobs.Place { return open(t, srv, nil) }
+		})
+	})
 }
 
 func blob(size int64) message.Blob {
@@ -104,8 +114,31 @@ func TestErrorsNameNoKey(t *testing.T) {
 	b := open(t, srv, nil)
 	_, err := b.Open(t.Context(), blob(1))
 	for _, err := range []error{err, b.Put(t.Context(), blob(1), strings.NewReader("x")), b.Delete(t.Context(), blob(1))} {
-		if err == nil || strings.Contains(err.Error(), secret) {
+		if err == nil || strings.Contains(err.Error(), srv.SecretKey) {
 			t.Errorf("error %v", err)
+		}
+	}
+}
+
+// TestARealServerRefusesAKeyAndABucketThatAreWrong runs where there is one: the server in
+// the process asks for no key.
+func TestARealServerRefusesAKeyAndABucketThatAreWrong(t *testing.T) {
+	srv := &server{Server: s3test.Open(t)}
+	if srv.Host == "" {
+		return
+	}
+	for name, change := range map[string]func(*blobs3.Config){
+		"key":    func(c *blobs3.Config) { c.AccessKey += "x" },
+		"secret": func(c *blobs3.Config) { c.SecretKey += "x" },
+		"bucket": func(c *blobs3.Config) { c.Bucket += "-that-is-not-there" },
+	} {
+		b := open(t, srv, change)
+		_, err := b.Open(t.Context(), blob(1))
+		for _, err := range []error{err, b.Put(t.Context(), blob(1), strings.NewReader("x"))} {
+			if err == nil || strings.Contains(err.Error(), srv.SecretKey) {
+				t.Errorf("%s: error %v", name, err)
+			}
+			t.Logf("%s: %v", name, err)
 		}
 	}
 }

@@ -84,17 +84,19 @@ func TestCompilingIsBounded(t *testing.T) {
 	everywhere := "{{> p0}}<i title='{{> p0}}' style='{{> p0}}' class={{> p0}}></i><style>{{> p0}}</style>"
 	once, twice := "{{#each a}}", "{{/each}}"
 	for name, s := range map[string]handlebars.Source{
-		"loops around much":  {Body: handlebars.Part{HTML: loops + big + ends}},
-		"includes in loops":  {Body: handlebars.Part{HTML: everywhere}, Partials: fan(1, once, twice, "{{b}}")},
-		"many includes":      {Body: handlebars.Part{HTML: everywhere}, Partials: fan(4, "", "", "{{b}}")},
-		"too many includes":  {Body: handlebars.Part{HTML: everywhere}, Partials: fan(10, "", "", "{{b}}")},
-		"includes that fail": {Body: handlebars.Part{HTML: everywhere}, Partials: fan(4, "<i title='", "'>", "'<")},
-		"loops that fail":    {Body: handlebars.Part{HTML: everywhere}, Partials: fan(1, once+"<i title='", "'></i>"+twice, "'></i>")},
-		"branches in loops":  {Body: handlebars.Part{HTML: loops + strings.Repeat("{{#if a}}", 28) + "x" + strings.Repeat("{{/if}}", 28) + ends}},
-		"tags without ends":  {Body: handlebars.Part{HTML: strings.Repeat("<a ", 170_000)}},
-		"braces without end": {Body: handlebars.Part{HTML: strings.Repeat("{", 500_000)}},
-		"comments not ended": {Body: handlebars.Part{HTML: strings.Repeat("<!--[if ", 60_000)}},
-		"escaped braces":     {Body: handlebars.Part{HTML: strings.Repeat(`\{{`, 24_000)}},
+		"loops around much":   {Body: handlebars.Part{HTML: loops + big + ends}},
+		"includes in loops":   {Body: handlebars.Part{HTML: everywhere}, Partials: fan(1, once, twice, "{{b}}")},
+		"many includes":       {Body: handlebars.Part{HTML: everywhere}, Partials: fan(4, "", "", "{{b}}")},
+		"too many includes":   {Body: handlebars.Part{HTML: everywhere}, Partials: fan(10, "", "", "{{b}}")},
+		"includes that fail":  {Body: handlebars.Part{HTML: everywhere}, Partials: fan(4, "<i title='", "'>", "'<")},
+		"loops that fail":     {Body: handlebars.Part{HTML: everywhere}, Partials: fan(1, once+"<i title='", "'></i>"+twice, "'></i>")},
+		"branches in loops":   {Body: handlebars.Part{HTML: loops + strings.Repeat("{{#if a}}", 28) + "x" + strings.Repeat("{{/if}}", 28) + ends}},
+		"a fault behind much": {Body: handlebars.Part{HTML: loops + strings.Repeat("<p>x</p>\n", 50_000) + "<a b=c\"d>" + ends}},
+		"a fault behind many": {Body: handlebars.Part{HTML: strings.Repeat("<p>{{x}}\n", 19_000/2) + "<a b=c\"d>"}},
+		"tags without ends":   {Body: handlebars.Part{HTML: strings.Repeat("<a ", 170_000)}},
+		"braces without end":  {Body: handlebars.Part{HTML: strings.Repeat("{", 500_000)}},
+		"comments not ended":  {Body: handlebars.Part{HTML: strings.Repeat("<!--[if ", 60_000)}},
+		"escaped braces":      {Body: handlebars.Part{HTML: strings.Repeat(`\{{`, 24_000)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			start := time.Now()

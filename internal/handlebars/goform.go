@@ -1,6 +1,7 @@
 package handlebars
 
 import (
+	"cmp"
 	htmltemplate "html/template"
 	"regexp"
 	"sort"
@@ -17,8 +18,30 @@ const (
 
 // program is what the texts of one form share while they run.
 type program struct {
-	paths []path
-	raws  []htmltemplate.HTML
+	part    string
+	texts   map[string]string
+	paths   []path
+	raws    []raw
+	entries []spot // where texts are included
+}
+
+// spot is an offset in one of the texts.
+type spot struct {
+	in string
+	at int
+}
+
+// raw is a piece of HTML that is put out as it is.
+type raw struct {
+	spot
+	html htmltemplate.HTML
+}
+
+func (t *tree) program() *program { return &program{part: t.part, texts: t.texts} }
+
+func (p *program) place(s spot) Place {
+	line, column := position(p.texts[s.in], s.at)
+	return Place{Part: p.part, Name: shown(s.in), Line: line, Column: column}
 }
 
 // goForm is one text written down as a Go template. All it can do is ask the
@@ -44,6 +67,7 @@ func (g *goForm) source(gen int) int {
 // writer writes one text.
 type writer struct {
 	*program
+	name  string // of the text
 	b     strings.Builder
 	marks []mark
 	html  bool
@@ -61,6 +85,9 @@ func (w *writer) action(src int, words ...string) {
 
 // number enters a path and returns what names it.
 func (w *writer) number(p path) string {
+	if p.in == "" {
+		p.in = w.name
+	}
 	w.paths = append(w.paths, p)
 	return strconv.Itoa(len(w.paths) - 1)
 }
@@ -78,8 +105,11 @@ func (w *writer) list(nodes []node) {
 			w.loop(n)
 		case include:
 			if name := w.call(n); name != "" {
-				w.action(n.at, "template", strconv.Quote(name), ".Enter")
+				w.entries = append(w.entries, spot{w.name, n.at})
+				w.action(n.at, "template", strconv.Quote(name), "(.Enter "+strconv.Itoa(len(w.entries)-1)+")")
 			}
+		case seam:
+			w.action(0, "/**/")
 		}
 	}
 }
@@ -123,7 +153,7 @@ func (w *writer) literal(n literal) {
 	if w.html && strings.Contains(n.text, "<!") {
 		for _, at := range conditional().FindAllStringIndex(n.text, -1) {
 			w.plain(n.at+from, n.text[from:at[0]])
-			w.raws = append(w.raws, htmltemplate.HTML(n.text[at[0]:at[1]]))
+			w.raws = append(w.raws, raw{spot{cmp.Or(n.in, w.name), n.at + at[0]}, htmltemplate.HTML(n.text[at[0]:at[1]])})
 			w.action(n.at+at[0], ".Raw", strconv.Itoa(len(w.raws)-1))
 			from = at[1]
 		}
@@ -140,7 +170,7 @@ func (w *writer) plain(src int, text string) {
 func (t *tree) write(p *program) map[string]*goForm {
 	forms := make(map[string]*goForm, len(t.order))
 	for _, name := range t.order {
-		w := &writer{program: p, html: t.part == "html", call: func(inc include) string {
+		w := &writer{program: p, name: name, html: t.part == "html", call: func(inc include) string {
 			target := t.target(name, inc)
 			if len(t.nodes[target]) == 0 {
 				return ""

@@ -27,6 +27,7 @@ type (
 	literal struct {
 		at   int
 		text string
+		in   string // the text it is from, where several are put together
 	}
 	show   struct{ path path }
 	branch struct {
@@ -71,9 +72,9 @@ type block struct {
 func parse(src string, included bool) ([]node, error) {
 	switch {
 	case len(src) > MaxSource:
-		return nil, faultf(-1, "is %d bytes long, at most %d are allowed", len(src), MaxSource)
+		return nil, faultf(MaxSource, "is %d bytes long; at most %d are allowed, which end here", len(src), MaxSource)
 	case !utf8.ValidString(src):
-		return nil, faultf(-1, "must be valid UTF-8")
+		return nil, faultf(len(src)-len(afterValid(src)), "must be valid UTF-8")
 	case strings.IndexByte(src, 0) >= 0:
 		return nil, faultf(strings.IndexByte(src, 0), "must not contain NUL")
 	}
@@ -90,6 +91,18 @@ func parse(src string, included bool) ([]node, error) {
 		return nil, faultf(open.at, "{{#%s}} is never closed by {{/%s}}", open.word, open.word)
 	}
 	return p.top().list, nil
+}
+
+// afterValid is what is left from the first byte on that is no UTF-8.
+func afterValid(s string) string {
+	for len(s) > 0 {
+		r, size := utf8.DecodeRuneInString(s)
+		if r == utf8.RuneError && size == 1 {
+			break
+		}
+		s = s[size:]
+	}
+	return s
 }
 
 func (p *parser) top() *block { return p.blocks[len(p.blocks)-1] }
@@ -276,7 +289,7 @@ func (p *parser) close(at int, word string) error {
 	case b.word == "":
 		return faultf(at, "{{/%s}} closes nothing", clip(word))
 	case b.word != word:
-		line, _ := place(p.src, b.at)
+		line, _ := position(p.src, b.at)
 		return faultf(at, "{{/%s}} cannot close the {{#%s}} of line %d", clip(word), b.word, line)
 	}
 	p.pop()

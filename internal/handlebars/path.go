@@ -12,7 +12,7 @@ const (
 
 // path says where a value is: names to follow from the scope that up leads to.
 type path struct {
-	at    int
+	spot
 	root  bool     // from the outermost scope
 	up    int      // so many loops further out
 	own   string   // index, first or last of the loop; then there are no names
@@ -60,7 +60,7 @@ func isNumber(s string) bool {
 // and @index, @first, @last. Loops is how many loops stand around it, or -1
 // where that is not known.
 func readPath(at int, s string, loops int) (path, error) {
-	p := path{at: at}
+	p := path{spot: spot{at: at}}
 	whole := s
 	if word, ok := strings.CutPrefix(s, "@"); ok && slices.Contains(loopWords(), word) {
 		p.own = word

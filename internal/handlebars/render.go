@@ -7,7 +7,6 @@ import (
 	"fmt"
 	htmltemplate "html/template"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 	texttemplate "text/template"
@@ -78,7 +77,7 @@ func (s *Source) compile(part string, of func(Part) string) (*compiled, error) {
 }
 
 func (t *tree) compileText() (*compiled, error) {
-	c := &compiled{program: &program{}, part: t.part}
+	c := &compiled{program: t.program(), part: t.part}
 	set := texttemplate.New(setName).Delims(goOpen, goClose)
 	for name, form := range t.write(c.program) {
 		if _, err := set.New(name).Parse(form.text); err != nil {
@@ -92,37 +91,48 @@ func (t *tree) compileText() (*compiled, error) {
 // compileHTML also has html/template find out, once and for all, where in the
 // HTML each value stands. It refuses what has no certain answer.
 func (t *tree) compileHTML() (*compiled, error) {
-	c := &compiled{program: &program{}, part: t.part}
-	set := htmltemplate.New(setName).Delims(goOpen, goClose)
-	forms := t.write(c.program)
-	for name, form := range forms {
-		if _, err := set.New(name).Parse(form.text); err != nil {
-			return nil, fmt.Errorf("go form of %s: %w", name, err)
-		}
-	}
-	c.execute = func(w io.Writer, data any) error { return set.ExecuteTemplate(w, t.entry, data) }
-	probe := &scope{program: c.program, run: &run{probe: true}}
-	err := c.execute(&page{run: probe.run}, probe)
+	c := &compiled{program: t.program(), part: t.part}
+	set, forms, err := t.escape(c)
 	var ambiguous *htmltemplate.Error
 	switch {
 	case errors.As(err, &ambiguous):
 		return nil, t.explain(ambiguous, forms)
-	case err != nil && !errors.Is(err, errProbe):
-		return nil, fmt.Errorf("go form of %s: %w", t.entry, err)
+	case err != nil:
+		return nil, err
 	}
-	return c, t.refuseNames(set)
+	c.execute = func(w io.Writer, data any) error { return set.ExecuteTemplate(w, t.entry, data) }
+	return c, t.refuseNames(set, c.program)
+}
+
+// escape has html/template look at the whole form; its refusal is a
+// *htmltemplate.Error.
+func (t *tree) escape(c *compiled) (*htmltemplate.Template, map[string]*goForm, error) {
+	set := htmltemplate.New(setName).Delims(goOpen, goClose)
+	forms := t.write(c.program)
+	for name, form := range forms {
+		if _, err := set.New(name).Parse(form.text); err != nil {
+			return nil, nil, fmt.Errorf("go form of %s: %w", name, err)
+		}
+	}
+	probe := &scope{program: c.program, run: &run{probe: true}}
+	err := set.ExecuteTemplate(&page{run: probe.run}, t.entry, probe)
+	if err != nil && !errors.Is(err, errProbe) {
+		return nil, forms, fmt.Errorf("go form of %s: %w", t.entry, err)
+	}
+	return set, forms, nil
 }
 
 // explain says in our words, and of our text, why html/template refuses it.
 func (t *tree) explain(e *htmltemplate.Error, forms map[string]*goForm) error {
-	name, at := t.entry, -1
-	if e.Node != nil {
+	name, at, detail := t.entry, -1, ""
+	switch {
+	case e.ErrorCode == htmltemplate.ErrEndContext:
+		at = len(t.texts[name])
+	case e.Node != nil:
 		name = home(e.Node)
 		at = forms[name].source(int(e.Node.Position()))
-	}
-	detail := e.Description
-	if e.Node == nil {
-		name, at = t.quoted(detail)
+	default:
+		name, at = t.trace(e)
 	}
 	switch e.ErrorCode {
 	case htmltemplate.ErrBranchEnd:
@@ -130,27 +140,22 @@ func (t *tree) explain(e *htmltemplate.Error, forms map[string]*goForm) error {
 	case htmltemplate.ErrRangeLoopReentry:
 		detail = "this loop ends in another place of the HTML than it begins in"
 	case htmltemplate.ErrEndContext:
-		name, at, detail = t.entry, len(t.texts[t.entry]), "the HTML ends inside of a tag, an attribute, a style or a script"
+		detail = "the HTML ends inside of a tag, an attribute, a style or a script"
 	case htmltemplate.ErrAmbigContext:
 		detail = "it is not certain what part of a URL this value would be; write the URL so that one beginning of it stands before the value"
+	default:
+		detail = inShort(e.Description)
 	}
-	return located(t.part, shown(name), t.texts[name], &fault{at: at, detail: detail})
+	return t.located(name, faultf(at, "%s", detail))
 }
 
-// quoted finds the text, and the place in it, of which html/template quotes the
-// fault at the end of what it says: of a fault in literal text it tells no more.
-func (t *tree) quoted(detail string) (name string, at int) {
-	start := strings.LastIndex(strings.ReplaceAll(detail, `\"`, `xx`), ` "`) + 1
-	piece, err := strconv.Unquote(detail[start:])
-	if err != nil || piece == "" {
-		return t.entry, -1
+// inShort is what html/template says, with no more of the text than tells it apart.
+func inShort(description string) string {
+	says, piece := quotation(strings.Replace(description, "on range loop re-entry: ", "in the second round of a loop: ", 1))
+	if piece == "" {
+		return clip(says)
 	}
-	for _, name := range t.order {
-		if at := strings.Index(t.texts[name], piece); at >= 0 {
-			return name, at
-		}
-	}
-	return t.entry, -1
+	return says + strconv.Quote(clip(piece))
 }
 
 // home is the text that a node was parsed from.
@@ -160,21 +165,6 @@ func home(n goparse.Node) string {
 		name = name[:strings.LastIndexByte(name, ':')]
 	}
 	return name
-}
-
-// refuseNames refuses values in place of a tag's attribute: one such value could
-// be the name of another attribute than was meant.
-func (t *tree) refuseNames(set *htmltemplate.Template) error {
-	names := set.Templates()
-	slices.SortFunc(names, func(a, b *htmltemplate.Template) int { return strings.Compare(a.Name(), b.Name()) })
-	for _, one := range names {
-		if one.Tree == nil || one.Tree.Root == nil || !strings.Contains(one.Tree.Root.String(), "_html_template_htmlnamefilter") {
-			continue
-		}
-		name, _, _ := strings.Cut(one.Name(), "$")
-		return &Error{Part: t.part, Name: shown(name), Detail: "a value cannot stand where the name of an attribute does; put it in quotes behind a name"}
-	}
-	return nil
 }
 
 // Render fills the template with values: strings, json.Number, bool, lists as
@@ -229,7 +219,7 @@ func (p *page) Write(b []byte) (int, error) {
 		return 0, errProbe
 	}
 	if len(b) > p.room {
-		return 0, &LimitError{Detail: fmt.Sprintf("would be longer than %d bytes", MaxOutput)}
+		return 0, p.limit(fmt.Sprintf("would be longer than %d bytes", MaxOutput))
 	}
 	p.room -= len(b)
 	if err := p.timely(); err != nil {

@@ -107,12 +107,12 @@ func TestWhatIsRefusedNamesItsPlace(t *testing.T) {
 		"a loop that differs":   {"<p>{{#each a}}<b title='{{/each}}'>", 1, 4, ""},
 		"an end in a tag":       {"<p>\n<b title='", 2, 11, "ends inside"},
 		"an uncertain URL":      {"<a href='{{#if a}}x{{else}}?{{/if}}{{b}}'>", 1, 36, "URL"},
-		"an attribute's name":   {"<a {{b}}>", 0, 0, "attribute"},
-		"a quote in a name":     {"<p>\n<a b='c' d\"e>", 2, 9, "attribute name"},
-		"a bare quote":          {"<p>\n<a b=c\"d>", 2, 6, "unquoted"},
+		"an attribute's name":   {"<a {{b}}>", 1, 4, "attribute"},
+		"a quote in a name":     {"<p>\n<a b='c' d\"e>", 2, 11, "attribute name"},
+		"a bare quote":          {"<p>\n<a b=c\"d>", 2, 7, "unquoted"},
 		"too deep":              {strings.Repeat("{{#if a}}", 33) + strings.Repeat("{{/if}}", 33), 1, 289, "32 deep"},
 		"too many loops":        {strings.Repeat("{{#each this}}", 5) + strings.Repeat("{{/each}}", 5), 1, 57, "4 deep"},
-		"too long":              {strings.Repeat("x", 513<<10), 0, 0, "at most"},
+		"too long":              {strings.Repeat("x", 513<<10), 1, 512<<10 + 1, "at most"},
 		"too many":              {strings.Repeat("{{a}}", 50_001), 1, 250_006, "too many"},
 		"a long name":           {"{{" + strings.Repeat("a", 101) + "}}", 1, 1, "not the name"},
 		"a long path":           {"{{a" + strings.Repeat(".a", 10) + "}}", 1, 1, "10 names"},
@@ -160,24 +160,6 @@ func TestValuesAreEscapedWhereTheyStand(t *testing.T) {
 				t.Errorf("text %q and subject %q, want %q as it is", out.Text, out.Subject, x)
 			}
 		})
-	}
-}
-
-// Row 53 of the bad input: what other template languages would evaluate.
-func TestAValueIsNeverATemplate(t *testing.T) {
-	for _, probe := range []string{
-		"{{.}}", "{{7*7}}", "${7*7}", "<%= 7*7 %>", "#{7*7}", "{{name}}", "{{{name}}}", "{{#each this}}x{{/each}}", "{{> p}}", "{% debug %}",
-		"{{constructor.constructor('return 1')()}}", "\x01<.Show 0>\x01", "{{`{{`}}", "@(7*7)", "[[7*7]]", "{php}1{/php}", "$(id)", "`id`",
-	} {
-		s := handlebars.Source{Subject: "{{name}}", Body: handlebars.Part{HTML: "<p>{{name}}</p>", Text: "{{name}}"}}
-		compiled, err := handlebars.Compile(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out, err := compiled.Render(t.Context(), map[string]any{"name": probe})
-		if err != nil || out.Text != probe || out.Subject != probe || strings.Contains(out.HTML, "49") || !strings.HasPrefix(out.HTML, "<p>") {
-			t.Errorf("%q became %+v %v", probe, out, err)
-		}
 	}
 }
 
@@ -249,14 +231,14 @@ func TestIncludesThatAreRefused(t *testing.T) {
 		source handlebars.Source
 		want   string
 	}{
-		"itself":        {handlebars.Source{Body: handlebars.Part{HTML: "{{> a}}"}, Partials: map[string]handlebars.Part{"a": {HTML: "x\n{{> a}}"}}}, `in a, line 2, column 1: "a" includes itself: body → a → a`},
-		"each other":    {handlebars.Source{Body: handlebars.Part{HTML: "{{> a}}"}, Partials: map[string]handlebars.Part{"a": {HTML: "{{> b}}"}, "b": {HTML: "{{#if x}}{{> a}}{{/if}}"}}}, `in b, line 1, column 10: "a" includes itself`},
+		"itself":        {handlebars.Source{Body: handlebars.Part{HTML: "{{> a}}"}, Partials: map[string]handlebars.Part{"a": {HTML: "x\n{{> a}}"}}}, `line 2, column 1 of html in a: "a" includes itself: body → a → a`},
+		"each other":    {handlebars.Source{Body: handlebars.Part{HTML: "{{> a}}"}, Partials: map[string]handlebars.Part{"a": {HTML: "{{> b}}"}, "b": {HTML: "{{#if x}}{{> a}}{{/if}}"}}}, `line 1, column 10 of html in b: "a" includes itself`},
 		"deep":          {handlebars.Source{Body: handlebars.Part{HTML: "{{> a}}"}, Partials: chain}, "8 deep"},
 		"deep by a way": {handlebars.Source{Body: handlebars.Part{HTML: "{{> d}}{{> a}}"}, Partials: chain}, "8 deep"},
 		"many":          {handlebars.Source{Body: handlebars.Part{HTML: all}, Partials: many}, "50 texts"},
 		"no text":       {handlebars.Source{Body: handlebars.Part{Text: "{{> a}}"}, Partials: map[string]handlebars.Part{"a": {HTML: "x"}}}, `"a" has no text`},
 		"in a subject":  {handlebars.Source{Subject: "{{> a}}", Body: handlebars.Part{Text: "x"}, Partials: map[string]handlebars.Part{"a": {Text: "x"}}}, "no partial"},
-		"a fault in it": {handlebars.Source{Body: handlebars.Part{HTML: "{{> a}}"}, Partials: map[string]handlebars.Part{"a": {HTML: "\n<p {{#if x}}>{{/if}}"}}}, "in a, line 2, column 4: the ways"},
+		"a fault in it": {handlebars.Source{Body: handlebars.Part{HTML: "{{> a}}"}, Partials: map[string]handlebars.Part{"a": {HTML: "\n<p {{#if x}}>{{/if}}"}}}, "line 2, column 4 of html in a: the ways"},
 		"two lines":     {handlebars.Source{Subject: "a\r\nBcc: x@y.z", Body: handlebars.Part{Text: "x"}}, "must be one line"},
 	} {
 		t.Run(name, func(t *testing.T) {

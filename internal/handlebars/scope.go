@@ -29,9 +29,27 @@ var errProbe = errors.New("probe")
 type run struct {
 	ctx   context.Context
 	until time.Time
-	work  int // what is left
-	room  int // bytes of output that are left
+	work  int  // what is left
+	room  int  // bytes of output that are left
+	last  site // of the tag that runs
 	probe bool
+}
+
+// site is where a tag stands.
+type site struct {
+	*program
+	spot
+}
+
+func (s site) place() Place {
+	if s.program == nil {
+		return Place{}
+	}
+	return s.program.place(s.spot)
+}
+
+func (r *run) limit(detail string) *LimitError {
+	return &LimitError{Detail: detail, Place: r.last.place()}
 }
 
 // spend takes from what the rendering may cost.
@@ -41,7 +59,7 @@ func (r *run) spend(n int) error {
 		return errProbe
 	case n > r.work:
 		r.work = 0
-		return &LimitError{Detail: "has too much to do: more than " + strconv.Itoa(MaxWork) + " values, conditions and elements"}
+		return r.limit("has too much to do: more than " + strconv.Itoa(MaxWork) + " values, conditions and elements")
 	}
 	r.work -= n
 	return r.timely()
@@ -52,7 +70,9 @@ func (r *run) timely() error {
 		return err
 	}
 	if time.Now().After(r.until) {
-		return &LimitError{Detail: "takes longer than " + MaxTime.String(), Late: true}
+		late := r.limit("takes longer than " + MaxTime.String())
+		late.Late = true
+		return late
 	}
 	return nil
 }
@@ -70,6 +90,14 @@ type scope struct {
 	index, count int
 }
 
+// begin notes which tag runs.
+func (s *scope) begin(at spot) { s.last = site{s.program, at} }
+
+// misfit is a value that the tag at a path cannot use.
+func (s *scope) misfit(p path, detail string) *ValueError {
+	return &ValueError{Place: s.place(p.spot), Path: s.trail(p), Detail: detail}
+}
+
 // Show is the value of a path for output. What cannot be shown is an error, so
 // that no mail goes out with a hole in it.
 func (s *scope) Show(n int) (any, error) {
@@ -80,15 +108,17 @@ func (s *scope) Show(n int) (any, error) {
 	}
 	switch v := value.(type) {
 	case nil:
-		return nil, &ValueError{Path: s.trail(p), Missing: true, Detail: "is not given, and the template shows it"}
+		missing := s.misfit(p, "is not given, and the template shows it")
+		missing.Missing = true
+		return nil, missing
 	case string:
 		return v, s.spend(len(v) / chunk)
 	case json.Number, bool, int:
 		return v, nil
 	case []any:
-		return nil, &ValueError{Path: s.trail(p), Detail: "is a list; it can be looped over with {{#each}}, not shown"}
+		return nil, s.misfit(p, "is a list; it can be looped over with {{#each}}, not shown")
 	}
-	return nil, &ValueError{Path: s.trail(p), Detail: "is an object; its members can be shown, not itself"}
+	return nil, s.misfit(p, "is an object; its members can be shown, not itself")
 }
 
 // Is reports whether a path has a value that is not false, empty or zero. An
@@ -130,7 +160,7 @@ func (s *scope) Each(n int) ([]*scope, error) {
 	}
 	list, ok := value.([]any)
 	if !ok {
-		return nil, &ValueError{Path: s.trail(p), Detail: "is not a list, and the template loops over it"}
+		return nil, s.misfit(p, "is not a list, and the template loops over it")
 	}
 	if err := s.spend(len(list)); err != nil {
 		return nil, err
@@ -143,13 +173,20 @@ func (s *scope) Each(n int) ([]*scope, error) {
 }
 
 // Enter is the scope for an included text: the one that it is included in.
-func (s *scope) Enter() (*scope, error) { return s, s.spend(1) }
+func (s *scope) Enter(n int) (*scope, error) {
+	s.begin(s.entries[n])
+	return s, s.spend(1)
+}
 
 // Raw is a piece of the template itself.
-func (s *scope) Raw(n int) (htmltemplate.HTML, error) { return s.raws[n], s.spend(1) }
+func (s *scope) Raw(n int) (htmltemplate.HTML, error) {
+	s.begin(s.raws[n].spot)
+	return s.raws[n].html, s.spend(1)
+}
 
 // find is the value of a path, or nil where there is none.
 func (s *scope) find(p path) (any, error) {
+	s.begin(p.spot)
 	if err := s.spend(1); err != nil {
 		return nil, err
 	}

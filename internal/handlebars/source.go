@@ -2,7 +2,6 @@ package handlebars
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -18,10 +17,6 @@ const (
 	maxInclusion = 8
 	// maxTotal bounds those texts together, in bytes.
 	maxTotal = 1 << 20
-	// maxWeight bounds what it costs to find the place of every value in the
-	// HTML: the tags and texts, those in loops and includes as often as they are
-	// looked at.
-	maxWeight = 200_000
 )
 
 // Part is one piece of a mail in both forms. A form that is "" is not there.
@@ -62,8 +57,8 @@ func located(part, name, text string, err error) error {
 	if !errors.As(err, &f) {
 		return err
 	}
-	line, column := place(text, f.at)
-	return &Error{Part: part, Name: name, Line: line, Column: column, Detail: f.detail}
+	line, column := position(text, f.at)
+	return &Error{Place: Place{Part: part, Name: name, Line: line, Column: column}, Detail: f.detail}
 }
 
 // The names of texts within one form. A partial has its own with a colon before
@@ -99,43 +94,24 @@ func (s *Source) form(part string, of func(Part) string) (*tree, error) {
 	if err := t.reach(t.entry, nil); err != nil || len(t.nodes[t.entry]) == 0 {
 		return nil, err
 	}
-	if t.weigh(t.entry, map[string]int{}) > maxWeight {
-		return nil, &Error{Part: part, Detail: "has too many tags in loops and includes within each other"}
+	if at := (scale{t, map[string]int{}}).heavy(t.entry); at >= 0 {
+		return nil, t.located(t.entry, faultf(at, "up to here are too many tags in loops and includes within each other"))
 	}
 	return t, nil
 }
 
-// weigh is what it costs to compile a text with all that it includes: a loop is
-// gone through twice, and what is included counts where it is. It stops growing
-// beyond maxWeight.
-func (t *tree) weigh(name string, known map[string]int) int {
-	if n, ok := known[name]; ok {
-		return n
-	}
-	var list func([]node) int
-	list = func(nodes []node) int {
-		sum := len(nodes)
-		for _, n := range nodes {
-			switch n := n.(type) {
-			case branch:
-				sum += list(n.then) + list(n.otherwise)
-			case loop:
-				sum += 2*list(n.body) + list(n.otherwise)
-			case include:
-				sum += t.weigh(t.target(name, n), known)
-			}
-			sum = min(sum, maxWeight+1)
-		}
-		return sum
-	}
-	known[name] = list(t.nodes[name])
-	return known[name]
+// located says where a fault of one of the texts is.
+func (t *tree) located(name string, err error) error {
+	return located(t.part, shown(name), t.texts[name], err)
 }
 
 // shown is the name of a text in errors.
 func shown(name string) string {
-	if name == bodyName {
+	switch name {
+	case bodyName:
 		return ""
+	case layoutName:
+		return Layout
 	}
 	return strings.TrimPrefix(name, ":")
 }
@@ -144,18 +120,14 @@ func shown(name string) string {
 func (t *tree) reach(name string, stack []string) error {
 	nodes, err := parse(t.texts[name], name != t.entry && name != bodyName)
 	if err != nil {
-		return located(t.part, shown(name), t.texts[name], err)
+		return t.located(name, err)
 	}
 	t.nodes[name], t.order = nodes, append(t.order, name)
 	t.total += len(t.texts[name])
-	if len(t.order) > maxIncludes || t.total > maxTotal {
-		return &Error{Part: t.part, Detail: fmt.Sprintf(
-			"is made of more than %d texts or %d bytes, all includes counted", maxIncludes, maxTotal)}
-	}
 	stack = append(stack, name)
 	for _, inc := range includes(nodes) {
 		if err := t.follow(inc, stack); err != nil {
-			return located(t.part, shown(name), t.texts[name], err)
+			return t.located(name, err)
 		}
 	}
 	return nil
@@ -172,6 +144,7 @@ func (t *tree) target(from string, inc include) string {
 func (t *tree) follow(inc include, stack []string) error {
 	name := t.target(stack[len(stack)-1], inc)
 	text, known := t.texts[name]
+	_, done := t.nodes[name]
 	switch {
 	case inc.name == Content && name != bodyName:
 		return faultf(inc.at, "{{> content}} has a meaning only in a layout")
@@ -181,27 +154,20 @@ func (t *tree) follow(inc include, stack []string) error {
 		return faultf(inc.at, "the partial %q has no %s", clip(inc.name), t.part)
 	case slices.Contains(stack, name):
 		return faultf(inc.at, "%q includes itself: %s", clip(inc.name), way(append(stack, name)))
-	case len(stack) > maxInclusion:
+	case len(stack) > maxInclusion, done && len(stack)+t.depth(name, map[string]int{}) > maxInclusion+1:
 		return faultf(inc.at, "includes may be nested %d deep at most", maxInclusion)
-	}
-	if _, done := t.nodes[name]; done {
-		return t.measure(name, stack)
+	case done:
+		return nil
+	case len(t.order) >= maxIncludes || t.total+len(text) > maxTotal:
+		return faultf(inc.at, "with this the mail is made of more than %d texts or %d bytes, all includes counted", maxIncludes, maxTotal)
 	}
 	return t.reach(name, stack)
 }
 
-// measure looks for cycles and depth behind a text that was reached before by
-// another way. The number of ways can grow with the power of the depth, so it
-// is enough to ask each text once for how deep it goes.
-func (t *tree) measure(name string, stack []string) error {
-	if deep := len(stack) + t.depth(name, map[string]int{}); deep > maxInclusion+1 {
-		return &Error{Part: t.part, Detail: fmt.Sprintf("includes may be nested %d deep at most", maxInclusion)}
-	}
-	return nil
-}
-
 // depth is the number of texts on the longest way down from one that has been
-// reached, and so has no cycle below it.
+// reached, and so has no cycle below it. Of a text that was reached before by
+// another way it is enough to know this: the number of ways can grow with the power
+// of the depth.
 func (t *tree) depth(name string, known map[string]int) int {
 	if n, ok := known[name]; ok {
 		return n

@@ -235,6 +235,46 @@ func TestATemplateThatCouldDoHarmIsRefusedWhenItIsSaved(t *testing.T) {
 	}
 }
 
+// The place of a fault is told with the source it is in, whether that is found when the
+// template is saved or when it is rendered.
+func TestAFaultOfATemplateTellsItsPlace(t *testing.T) {
+	w := newWorld(t)
+	w.published(map[string]any{"alias": "label", "kind": "partial", "html": "x\n{{NONE}}", "locales": map[string]any{"de": map[string]any{"html": "\n{{#if a}}'{{/if}}"}}})
+	w.published(map[string]any{"alias": "frame", "kind": "layout", "html": "<html>\n<i {{> content}}></i></html>"})
+	w.published(map[string]any{"alias": "uses", "subject": "s {{S}}", "html": "<p>\n{{> label}}"})
+	w.published(map[string]any{"alias": "loop", "html": "{{#each a}}\n{{@root.b}}{{/each}}"})
+	save := func(members map[string]any) answer {
+		members["name"] = "x"
+		return w.do("POST", "/v1/templates", object(t, members))
+	}
+	text := func(html string) map[string]any { return map[string]any{"html": html} }
+	for name, c := range map[string]struct {
+		got               answer
+		pointer, sentence string
+	}{
+		"subject":              {save(map[string]any{"html": "x", "subject": "Hi {{a b}}"}), "/subject invalid_template", "line 1, column 4 of subject: "},
+		"html":                 {save(text("<p>\n{{a b}}")), "/html invalid_template", "line 2, column 1 of html: "},
+		"text":                 {save(map[string]any{"text": "\n{{a"}), "/text invalid_template", "line 2, column 1 of text: "},
+		"a name":               {save(text("<p>\n<a {{b}}>")), "/html invalid_template", "line 2, column 4 of html: "},
+		"length":               {save(text(strings.Repeat("x", 513<<10))), "/html invalid_template", "line 1, column 524289 of html: "},
+		"language":             {save(map[string]any{"html": "x", "locales": map[string]any{"de": text("{{")}}), "/locales/de/html invalid_template", "line 1, column 1 of html: "},
+		"a layout":             {save(map[string]any{"kind": "layout", "alias": "l", "html": "\n{{end}}"}), "/html invalid_template", "line 2, column 1 of html: "},
+		"a partial's language": {save(text("<p>\n<a title='{{> label}}'>")), "/html invalid_template", "line 2, column 1 of html in label (de): "},
+		"within a layout":      {save(map[string]any{"layout": "frame", "html": "a\"b"}), "/html invalid_template", "line 1, column 2 of html: "},
+		"a layout around":      {save(map[string]any{"layout": "frame", "html": "{{b}}=x"}), "/html invalid_template", "line 1, column 1 of html: "},
+		"missing in a partial": {w.with("uses", map[string]any{"S": "s"}), "/template/variables/NONE missing_variable", "(line 2, column 1 of html in label)"},
+		"missing in a subject": {w.with("uses", nil), "/template/variables/S missing_variable", "(line 1, column 3 of subject)"},
+		"too much":             {w.with("loop", map[string]any{"a": []any{1, 2}, "b": strings.Repeat("x", 600_000)}), "/template render_limit", "(line 2, column 1 of html)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.got.want(t, 422, "validation_error")
+			if f := c.got.faults(); len(f) != 1 || f[0] != c.pointer || !strings.Contains(c.got.text("message"), c.sentence) {
+				t.Errorf("%v %s, want %s …%s…", f, c.got.text("message"), c.pointer, c.sentence)
+			}
+		})
+	}
+}
+
 func TestWhatATemplateMayBe(t *testing.T) {
 	w := newWorld(t)
 	w.stencil(map[string]any{"alias": "taken", "html": "x"})

@@ -78,6 +78,10 @@ func included(b *message.TemplateBody) []string {
 // bytes: all are compiled when a template is saved.
 const maxCompiled = 8 << 20
 
+// maxRefused is the number of languages after which no more are looked at: to find the
+// place of a fault costs more than to compile what has none.
+const maxRefused = 5
+
 // compile checks a template in every language it has.
 func (s *Service) compile(ctx context.Context, t *message.Template, faults *message.Faults) error {
 	b := &t.Current.Body
@@ -94,7 +98,7 @@ func (s *Service) compile(ctx context.Context, t *message.Template, faults *mess
 		faults.Add("/locales", message.CodeTooLarge, "the template and what it includes have too many locales together")
 		return nil
 	}
-	total := 0
+	total, refused := 0, 0
 	for _, locale := range slices.Sorted(maps.Keys(all)) {
 		src := source(b, locale)
 		if total += sizeOf(&src); total > maxCompiled {
@@ -102,15 +106,23 @@ func (s *Service) compile(ctx context.Context, t *message.Template, faults *mess
 				"the texts of all languages, each with what it includes, are more than %d bytes", maxCompiled))
 			return nil
 		}
-		err := s.inTurn(ctx, func() error { return compileOne(t, locale, src, faults) })
-		if err != nil {
-			return err
+		err := s.inTurn(ctx, func() error { return compileOne(t, locale, src) })
+		if e, ok := errors.AsType[*handlebars.Error](err); ok {
+			if at := placeOf(b, locale, e.Part); !faults.At(at) {
+				faults.Add(at, message.CodeInvalidTemplate, explain(e, t, locale))
+			}
+			if refused++; refused >= maxRefused {
+				return nil
+			}
+		} else if err != nil {
+			return fmt.Errorf("compile: %w", err)
 		}
 	}
 	return nil
 }
 
-func compileOne(t *message.Template, locale string, src handlebars.Source, faults *message.Faults) error {
+// compileOne checks a template in one language. A refusal is a *handlebars.Error.
+func compileOne(t *message.Template, locale string, src handlebars.Source) error {
 	if t.Kind == message.TemplateLayout { // what is around nothing yet is checked around anything
 		layout := src.Body
 		src.Layout, src.Body = &layout, handlebars.Part{HTML: "x", Text: "x"}
@@ -119,23 +131,27 @@ func compileOne(t *message.Template, locale string, src handlebars.Source, fault
 		src.Partials[t.Alias] = src.Body
 	}
 	_, err := handlebars.Compile(src)
-	var refused *handlebars.Error
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &refused):
-		if at := placeOf(&t.Current.Body, locale, refused.Part); !faults.At(at) {
-			faults.Add(at, message.CodeInvalidTemplate, explain(refused, t.Kind))
-		}
-		return nil
-	}
-	return fmt.Errorf("compile: %w", err)
+	return err
 }
 
-func explain(e *handlebars.Error, kind message.TemplateKind) string {
+// explain says which text is refused: a layout under its alias, and the language where
+// it is not the template's own.
+func explain(e *handlebars.Error, t *message.Template, locale string) string {
 	copied := *e
-	if kind == message.TemplateLayout && copied.Name == "layout" {
+	b := &t.Current.Body
+	alias := e.Name
+	switch {
+	case e.Name != handlebars.Layout:
+	case t.Kind == message.TemplateLayout:
 		copied.Name = ""
+	default:
+		alias = b.Layout
+		copied.Name += " " + alias
+	}
+	if part, ok := b.Included[alias]; ok && copied.Name != "" {
+		if found := near(&part, locale, func(t message.TemplateText) bool { return t.HTML+t.Text != "" }); found != "" {
+			copied.Name += " (" + found + ")"
+		}
 	}
 	return copied.Error()
 }

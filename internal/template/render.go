@@ -220,7 +220,7 @@ func misfit(err error, pointer string) error {
 		if value.Missing {
 			code = message.CodeMissingVariable
 		}
-		faults.Add(pointer+"/variables"+message.Pointer(value.Path...), code, value.Detail)
+		faults.Add(pointer+"/variables"+message.Pointer(value.Path...), code, value.Says())
 	case errors.As(err, &limit), errors.As(err, &style):
 		faults.Add(orRoot(pointer), message.CodeRenderLimit, "the mail that the template makes of these values "+err.Error())
 	default:

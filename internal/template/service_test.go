@@ -141,6 +141,21 @@ func TestAllLanguagesTogetherAreBounded(t *testing.T) {
 	}
 }
 
+// To find the place of a fault costs more than to compile: not all faults of one save are
+// looked for.
+func TestAfterSomeLanguagesThatAreRefusedNoMoreAreLookedAt(t *testing.T) {
+	s := &shelf{body: bodyOf("x")}
+	locales := map[string]message.TemplateText{}
+	for _, locale := range strings.Fields("aa ab ae af ak am an ar as av") {
+		locales[locale] = message.TemplateText{HTML: "<a b=c\"d>"}
+	}
+	_, err := New(s, s).Update(t.Context(), 1, "order", &message.TemplateEdit{Locales: &locales})
+	var refused *message.Error
+	if !errors.As(err, &refused) || len(refused.Fields) != maxRefused {
+		t.Errorf("error %v", err)
+	}
+}
+
 // stopped is a context of a process that stands still, each of the times that it is left,
 // when it is looked at.
 type stopped struct {
