@@ -14,7 +14,12 @@ import (
 // put together. Where that is too much, its own filter is left, which lets through
 // only names that do nothing.
 func (t *tree) refuseNames(set *htmltemplate.Template, p *program) error {
-	if all, ok := t.together(); ok && len(t.order) > 1 {
+	all, ok := t.together()
+	var name torn
+	if name.list(all, false); name.found {
+		return t.located(name.at.in, faultf(name.at.at, "the name of a tag goes on up to here; end it with a blank before an attribute begins, and write &lt; for the sign itself"))
+	}
+	if ok && len(t.order) > 1 {
 		alone := t.alone(all)
 		together := alone.program()
 		if escaped, _, err := alone.escape(&compiled{program: together, part: t.part}); err == nil {

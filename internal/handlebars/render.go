@@ -124,7 +124,9 @@ func (t *tree) escape(c *compiled) (*htmltemplate.Template, map[string]*goForm, 
 
 // explain says in our words, and of our text, why html/template refuses it.
 func (t *tree) explain(e *htmltemplate.Error, forms map[string]*goForm) error {
-	name, at, detail := t.entry, -1, ""
+	var at int
+	var detail string
+	name := t.entry
 	switch {
 	case e.ErrorCode == htmltemplate.ErrEndContext:
 		at = len(t.texts[name])

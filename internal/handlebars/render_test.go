@@ -148,6 +148,8 @@ func TestValuesAreEscapedWhereTheyStand(t *testing.T) {
 		"title":        {`<title>{{x}}</title>`, `<title>&#34;&gt;&lt;script&gt;alert(1)&lt;/script&gt;&#39;</title>`},
 		"Outlook":      {`<!--[if mso]><td width="{{x}}"><![endif]-->`, `<!--[if mso]><td width="&#34;&gt;&lt;script&gt;alert(1)&lt;/script&gt;&#39;"><![endif]-->`},
 		"not Outlook":  {`<!--[if !mso]><!--><b>{{n}}</b><!--<![endif]-->`, `<!--[if !mso]><!--><b>7</b><!--<![endif]-->`},
+		"a tag's name": {`<h{{#if n}}1{{else}}2{{/if}} title="{{n}}">`, `<h1 title="7">`},
+		"a tag's end":  {`<tr{{#if n}} class="{{n}}"{{/if}}>`, `<tr class="7">`},
 		"a comment":    {`a<!-- {{x}} -->b`, `ab`},
 		"doctype":      {`<!DOCTYPE html><p>`, `<!DOCTYPE html><p>`},
 	} {
