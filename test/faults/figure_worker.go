@@ -158,7 +158,7 @@ func (s *stage) terminateAll(ctx context.Context, kind string, times int, v *ver
 			return 0, 0, err
 		}
 		victim := members[n%len(members)]
-		waits, err := s.stack.InFlight(ctx, victim.Process().PID())
+		waits, err := s.repliesAt(ctx, victim, replies == 0)
 		if err != nil {
 			return 0, 0, err
 		}
@@ -172,6 +172,23 @@ func (s *stage) terminateAll(ctx context.Context, kind string, times int, v *ver
 		}
 	}
 	return slowest, replies, nil
+}
+
+// repliesAt counts the replies that a process waits for. While some are wanted, a
+// consumer is watched until it waits for one: its sends run in step with each other, so
+// that a few moments drawn by chance may all miss them.
+func (s *stage) repliesAt(ctx context.Context, m *rig.Member, wanted bool) (n int, err error) {
+	pid := m.Process().PID()
+	if !wanted || m.API != "" {
+		return s.stack.InFlight(ctx, pid)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	err = rig.Await(ctx, 10*time.Millisecond, "a reply under way", func() (bool, error) {
+		n, err = s.stack.InFlight(ctx, pid)
+		return n > 0, err
+	})
+	return n, err
 }
 
 // terminate fails unless the process exits with 0 in its grace.
