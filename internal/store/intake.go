@@ -172,10 +172,10 @@ func (t *txn) takeIn(ctx context.Context, ids []uuid.UUID, read reading) (look m
 	return look, unread, err
 }
 
-// readAll returns the emails that could be read in the time and room there is, and the last that
-// it was tried with. One that waits in
-// vain, for its turn to be rendered, say, does not use up that of the others: they are
-// still read if that waits for nothing, which is so for all that name no template.
+// readAll returns the emails that could be read in the time and room there is, and the
+// last that it was tried with. One that waits in vain, for its turn to be rendered, say,
+// does not use up that of the others: they are still read if that waits for nothing, which
+// is so for all that name no template.
 func readAll(ctx context.Context, entries []entry, read reading) (done []entry, last uuid.UUID, unread error) {
 	until, limit, made := time.Now().Add(readFor), readLimit, 0
 	for _, e := range entries {
