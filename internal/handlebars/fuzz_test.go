@@ -31,6 +31,10 @@ func seeds() []string {
 		"<!--[if mso]><td width='{{a}}'><![endif]--><!--[if !mso]><!--><b>{{a}}</b><!--<![endif]-->", "<!-- {{a}} -->", "<title>{{a}}</title><textarea>{{a}}</textarea>",
 		"{{#if a}}\n  {{#each l}}\r\n{{this}}\n{{/each}}\n{{/if}}", "<p {{#if a}}class='{{b}}'{{/if}}>", "{{{{a}}}}", "{{#if a}}{{/each}}", "<img srcset='{{a}} 2x, {{b}}'>",
 		"<svg><a xlink:href='{{a}}'/></svg><math><mtext>{{a}}", "<table><b>{{a}}<tr><td>{{a}}", "<xmp>{{a}}</xmp><iframe>{{a}}</iframe><noscript>{{a}}</noscript><plaintext>{{a}}",
+		"<a {{#if f}}data-{{/if}}href='{{a}}'>", "<a {{#each n}}x {{/each}}href='{{a}}'>", "<a x/href='{{a}}' / src='{{b}}'>", "<a o{{#if a}}n{{/if}}x='{{a}}'>",
+		"<p title={{#if f}}{{a}}{{/if}} id='{{b}}'>", "<s{{#if a}}cript{{/if}}>{{a}}</script>", "<iframe srcdoc='{{a}}'>", "<svg><style><a title='</style>' {{> p}}",
+		"<xmp><a title='</xmp><b {{a}}'>", "<!--[if mso]><a title='--><b {{a}}'><![endif]-->", "<i {{#unless f}}{{#each l}}c{{/each}}='{{a}}'{{/unless}}>", "<svg><style><![CDATA[</style><a title=']]><b {{a}}'>",
+		"<a!\f='{{a}}'>", "<a! {{#if f}}x='1'{{/if}}href='{{a}}'>", "<h{{#if a}}1{{/if}} {{#if f}}x='1'{{/if}}href='{{a}}'>",
 	}
 }
 
@@ -67,13 +71,15 @@ func FuzzCompile(f *testing.F) {
 	})
 }
 
-// filled gives every name that the seeds use the same value.
+// filled gives every name that the seeds use the same value, but for f and n, which are
+// none.
 func filled(s string) map[string]any {
-	return map[string]any{"a": s, "b": s, "c": s, "l": []any{s, s}, "o": map[string]any{"a": s, "b": s}}
+	return map[string]any{"a": s, "b": s, "c": s, "f": false, "l": []any{s, s}, "n": []any{}, "o": map[string]any{"a": s, "b": s}}
 }
 
 // FuzzValues: no value changes the elements and the names of attributes that a
-// template has.
+// template has, nor becomes a script, for any of the programs that read conditional
+// comments in their own ways.
 func FuzzValues(f *testing.F) {
 	for _, s := range seeds() {
 		f.Add(s, `"><script>alert(1)</script>`)
@@ -83,7 +89,9 @@ func FuzzValues(f *testing.F) {
 	f.Add("<p {{> p}}>", "hidden")
 	f.Add("<p title={{a}}>", " onclick=x a")
 	f.Add("<p title='{{a}}'>", "' onclick='x")
-	f.Add("<a href={{a}}>", "javascript:alert(1)")
+	for _, s := range seeds() {
+		f.Add(s, "javascript:alert('\"') onclick=x")
+	}
 	f.Fuzz(func(t *testing.T, text, value string) {
 		if len(text) > 4_000 || value == "" {
 			return // an empty value is another condition
@@ -103,9 +111,11 @@ func FuzzValues(f *testing.F) {
 		if err != nil {
 			return
 		}
-		want, got := structure(t, harmless.HTML), structure(t, hostile.HTML)
-		if want != got {
-			t.Errorf("%q with %q\n%q has %s\n%q has %s", text, value, harmless.HTML, want, hostile.HTML, got)
+		for _, program := range []*strings.Replacer{strings.NewReplacer(), outlook()} {
+			want, got := structure(t, program.Replace(harmless.HTML), value), structure(t, program.Replace(hostile.HTML), value)
+			if want != got {
+				t.Errorf("%q with %q\n%q has %s\n%q has %s", text, value, harmless.HTML, want, hostile.HTML, got)
+			}
 		}
 		if n := strings.Count(harmless.Text, "x"); n == strings.Count(text, "{{a}}") && n > 0 && !strings.Contains(hostile.Text, value) {
 			t.Errorf("%q with %q became the text %q", text, value, hostile.Text)
@@ -113,8 +123,14 @@ func FuzzValues(f *testing.F) {
 	})
 }
 
-// structure is the tree of elements and attributes that a program sees.
-func structure(t *testing.T, text string) string {
+// outlook makes of a text what a program reads that heeds conditional comments.
+func outlook() *strings.Replacer {
+	return strings.NewReplacer("<!--[if mso]>", "", "<![endif]-->", "")
+}
+
+// structure is the tree of elements and attributes that a program sees, and what of it
+// would be run if the value came there as it is.
+func structure(t *testing.T, text, value string) string {
 	t.Helper()
 	root, err := html.Parse(strings.NewReader(text))
 	if err != nil {
@@ -123,15 +139,22 @@ func structure(t *testing.T, text string) string {
 	var b strings.Builder
 	var walk func(*html.Node)
 	walk = func(n *html.Node) {
-		if n.Type == html.ElementNode {
+		switch n.Type {
+		case html.ElementNode:
 			b.WriteString("<" + n.Namespace + ":" + n.Data)
 			for _, a := range n.Attr {
 				b.WriteString(" " + a.Namespace + ":" + a.Key)
+				if runs(a.Key, a.Val, value) {
+					b.WriteString("!")
+				}
 			}
 			b.WriteString(">")
-		}
-		if n.Type == html.CommentNode {
+		case html.CommentNode:
 			b.WriteString("<!>")
+		case html.TextNode:
+			if n.Parent.Data == "script" && verbatim(n.Data, value) {
+				b.WriteString("!")
+			}
 		}
 		for c := n.FirstChild; c != nil; c = c.NextSibling {
 			walk(c)
@@ -142,4 +165,23 @@ func structure(t *testing.T, text string) string {
 	}
 	walk(root)
 	return b.String()
+}
+
+// runs reports whether an attribute has the value as a program or as the address of one.
+func runs(name, text, value string) bool {
+	const scheme = "javascript:"
+	begins := func(s string) bool { return len(s) >= len(scheme) && strings.EqualFold(s[:len(scheme)], scheme) }
+	switch {
+	case name == "href" || name == "src" || name == "action" || name == "formaction" || name == "background":
+		return begins(value) && begins(strings.TrimSpace(text))
+	case strings.HasPrefix(name, "on") && !strings.ContainsFunc(name, func(r rune) bool { return r < 'a' || r > 'z' }), name == "style":
+		return verbatim(text, value)
+	}
+	return name == "srcdoc" && strings.Contains(value, "<") && strings.Contains(text, value)
+}
+
+// verbatim reports whether a value with both quotes stands in a program as it is: in the
+// quotes of a program at least one of them is escaped.
+func verbatim(text, value string) bool {
+	return strings.Contains(value, "'") && strings.Contains(value, `"`) && strings.Contains(text, value)
 }

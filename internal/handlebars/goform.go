@@ -67,11 +67,11 @@ func (g *goForm) source(gen int) int {
 // writer writes one text.
 type writer struct {
 	*program
-	name  string // of the text
-	b     strings.Builder
-	marks []mark
-	html  bool
-	call  func(include) string // the name of the text it means; "": one without anything in it
+	name        string // of the text
+	b           strings.Builder
+	marks       []mark
+	conditional *regexp.Regexp       // nil: it is no HTML
+	call        func(include) string // the name of the text it means; "": one without anything in it
 }
 
 func (w *writer) mark(src int) { w.marks = append(w.marks, mark{w.b.Len(), src}) }
@@ -145,13 +145,21 @@ func conditional() *regexp.Regexp {
 	return regexp.MustCompile(`<!--\[if [^\]<>]{1,100}\]>(?:<!-->|-->)?|<!--<!\[endif\]-->|<!\[endif\]-->`)
 }
 
+// marks finds what is conditional.
+func marks(conditional *regexp.Regexp, text string) [][]int {
+	if !strings.Contains(text, "<!") {
+		return nil
+	}
+	return conditional.FindAllStringIndex(text, -1)
+}
+
 // literal writes text. In HTML the marks of conditional comments are put out as
 // they are, and what stands between them is escaped like any other HTML: a value
 // in it has no < nor >, and cannot end the comment.
 func (w *writer) literal(n literal) {
 	from := 0
-	if w.html && strings.Contains(n.text, "<!") {
-		for _, at := range conditional().FindAllStringIndex(n.text, -1) {
+	if w.conditional != nil {
+		for _, at := range marks(w.conditional, n.text) {
 			w.plain(n.at+from, n.text[from:at[0]])
 			w.raws = append(w.raws, raw{spot{cmp.Or(n.in, w.name), n.at + at[0]}, htmltemplate.HTML(n.text[at[0]:at[1]])})
 			w.action(n.at+at[0], ".Raw", strconv.Itoa(len(w.raws)-1))
@@ -169,8 +177,12 @@ func (w *writer) plain(src int, text string) {
 // write puts every text of the tree into Go form.
 func (t *tree) write(p *program) map[string]*goForm {
 	forms := make(map[string]*goForm, len(t.order))
+	var comments *regexp.Regexp
+	if t.part == "html" {
+		comments = conditional()
+	}
 	for _, name := range t.order {
-		w := &writer{program: p, name: name, html: t.part == "html", call: func(inc include) string {
+		w := &writer{program: p, name: name, conditional: comments, call: func(inc include) string {
 			target := t.target(name, inc)
 			if len(t.nodes[target]) == 0 {
 				return ""

@@ -101,7 +101,7 @@ func (t *tree) compileHTML() (*compiled, error) {
 		return nil, err
 	}
 	c.execute = func(w io.Writer, data any) error { return set.ExecuteTemplate(w, t.entry, data) }
-	return c, t.refuseNames(set, c.program)
+	return c, t.refuse()
 }
 
 // escape has html/template look at the whole form; its refusal is a

@@ -1,0 +1,111 @@
+package handlebars
+
+import (
+	"slices"
+	"strings"
+)
+
+// mode is what a program that reads HTML takes the next character for.
+type mode int
+
+const (
+	inText mode = iota
+	inComment
+	tagName
+	inTag    // where an attribute can begin
+	attrName // in it, or right behind it
+	afterName
+	beforeValue
+	unquoted
+	quoted       // by "
+	quotedSingly // by '
+	inside       // of an element that has text alone
+)
+
+// point is a place in the HTML. The zero value is where it begins.
+type point struct {
+	mode   mode
+	tag    string // the name, with a slash before it where it ends an element; "-": one that is like any other
+	seen   string // what html/template takes for the name
+	attr   string // its name; "-": one that is like any other, "": there is none yet
+	torn   bool   // html/template takes it for the name of an attribute that is another
+	within string // the element whose content some programs do not read as HTML
+	hidden bool   // by a conditional comment that is open
+}
+
+// special are the elements in which html/template does not read HTML, and the one with an
+// attribute of a kind of its own.
+func special() []string { return []string{"script", "style", "textarea", "title", "meta"} }
+
+// withheld are elements that some programs take for text alone, up to their end.
+func withheld() []string { return []string{"xmp", "iframe", "noembed", "noframes", "noscript"} }
+
+// foreign are those in which HTML is read by other rules.
+func foreign() []string { return []string{"svg", "math"} }
+
+// other is the name of all tags that are of no kind of their own.
+const other = "-"
+
+// named is a tag's name, or as much of it as there is, in lower case, or other.
+func named(tag string) string {
+	tag = strings.ToLower(tag)
+	for _, known := range slices.Concat(special(), withheld(), foreign()) {
+		if strings.HasPrefix(known, strings.TrimPrefix(tag, "/")) {
+			return tag
+		}
+	}
+	return other
+}
+
+// only is the name where it is one of these, or "".
+func only(tag string, of []string) string {
+	if slices.Contains(of, tag) {
+		return tag
+	}
+	return ""
+}
+
+// value is behind a value.
+func (p point) value(m *markup, at spot) point {
+	switch p.mode {
+	case tagName, inTag, attrName, afterName:
+		m.no(at, "a value cannot stand where the name of an attribute does; put it in quotes behind a name")
+	case beforeValue:
+		p.mode = unquoted
+	}
+	if p.attr == "srcdoc" {
+		m.no(at, "a value cannot stand in srcdoc, where it would be HTML")
+	}
+	return p
+}
+
+// taken is what html/template takes the next character for.
+func (p point) taken() mode {
+	switch {
+	case p.mode == tagName && p.torn:
+		return attrName
+	case p.mode == tagName:
+		return inTag
+	}
+	return p.mode
+}
+
+// unnamed is the point once html/template has forgotten the name of the attribute.
+func (p point) unnamed() point {
+	switch p.mode {
+	case tagName:
+		p.torn = true
+	case inTag, attrName, afterName:
+		p.mode, p.attr, p.torn = attrName, other, true
+	}
+	return p
+}
+
+// mark is behind a mark of a conditional comment.
+func (p point) mark(m *markup, at spot, text string) point {
+	if p.mode != inText {
+		return p.value(m, at)
+	}
+	p.hidden = !strings.HasSuffix(text, "-->")
+	return p
+}

@@ -1,0 +1,292 @@
+package handlebars
+
+import (
+	"slices"
+	"strings"
+)
+
+const (
+	blanks  = " \t\r\n\f"
+	tagEnds = blanks + "/>"
+)
+
+// read goes through text up to its end.
+func (p point) read(m *markup, t *piece) point {
+	for i := 0; i < len(t.text) && m.fault == nil; {
+		p, i = p.step(m, t, i)
+	}
+	return p
+}
+
+func (p point) step(m *markup, t *piece, i int) (point, int) {
+	switch p.mode {
+	case inText:
+		return p.readText(t, i)
+	case inComment:
+		n, found := after(t.text[i:], "-->")
+		if found {
+			p.mode = inText
+		}
+		return p, i + n
+	case tagName:
+		return p.readTagName(m, t, i)
+	case inTag:
+		return p.readTag(m, t, i)
+	case attrName:
+		return p.readName(t, i)
+	case afterName:
+		return p.readAfterName(m, t, i)
+	case beforeValue:
+		return p.readBeforeValue(t, i)
+	case inside:
+		return p.readInside(m, t, i)
+	}
+	return p.readValue(m, t, i)
+}
+
+// upTo is the length of text up to one of the characters.
+func upTo(text, chars string) (n int, found bool) {
+	if n := strings.IndexAny(text, chars); n >= 0 {
+		return n, true
+	}
+	return len(text), false
+}
+
+// after is the length of text up to the end of a word in it.
+func after(text, word string) (n int, found bool) {
+	if n := strings.Index(text, word); n >= 0 {
+		return n + len(word), true
+	}
+	return len(text), false
+}
+
+// blank is the length of the blanks that text begins with.
+func blank(text string) int { return len(text) - len(strings.TrimLeft(text, blanks)) }
+
+func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
+
+func isAlphanumeric(c byte) bool { return isLetter(c) || '0' <= c && c <= '9' }
+
+// readText looks for the next tag. A sign that begins none html/template writes as &lt;.
+func (p point) readText(t *piece, i int) (point, int) {
+	n, found := after(t.text[i:], "<")
+	i += n
+	rest := t.text[i:]
+	switch {
+	case !found || rest == "":
+	case strings.HasPrefix(rest, "!--"):
+		return point{mode: inComment, within: p.within, hidden: p.hidden}, i + len("!--")
+	case isLetter(rest[0]):
+		return point{mode: tagName, seen: only(strings.ToLower(seenName(rest)), special()), within: p.within, hidden: p.hidden}, i
+	case rest[0] == '/' && len(rest) > 1 && isLetter(rest[1]):
+		return point{mode: tagName, tag: "/", within: p.within, hidden: p.hidden}, i + 1
+	}
+	return p, i
+}
+
+// seenName is as much of a tag's name as html/template takes for it.
+func seenName(text string) string {
+	n := 1
+	for n < len(text) {
+		switch {
+		case isAlphanumeric(text[n]):
+			n++
+		case strings.IndexByte(":-", text[n]) >= 0 && n+1 < len(text) && isAlphanumeric(text[n+1]):
+			n += 2
+		default:
+			return text[:n]
+		}
+	}
+	return text
+}
+
+// readTagName reads a name or what is left of it. What html/template leaves of it, it
+// takes for an attribute.
+func (p point) readTagName(m *markup, t *piece, i int) (point, int) {
+	n, ended := upTo(t.text[i:], tagEnds)
+	name := t.text[i : i+n]
+	if sign := strings.IndexByte(name, '='); sign >= 0 {
+		m.no(t.at(i+sign), "the name of a tag goes on up to here; end it with a blank before an attribute begins, and write &lt; for the sign itself")
+	}
+	if name != "" {
+		begun := strings.TrimPrefix(p.tag, "/") != ""
+		p.torn = p.torn || begun || seenName(name) != name
+		p.tag = named(p.tag + name)
+	}
+	i += n
+	if !ended {
+		return p, i
+	}
+	if only(p.tag, special()) != p.seen {
+		m.no(t.at(max(i-1, 0)), "the name of a tag that ends here is put together of pieces; write it in one")
+	}
+	p.mode, p.seen = inTag, ""
+	if p.torn && t.text[i] != '>' {
+		p.mode, p.attr = attrName, other
+	}
+	return p, i
+}
+
+func (p point) readTag(m *markup, t *piece, i int) (point, int) {
+	i += blank(t.text[i:])
+	switch {
+	case i == len(t.text):
+		return p, i
+	case t.text[i] == '>':
+		return p.content(m), i + 1
+	}
+	p.mode = attrName
+	return p.readName(t, i)
+}
+
+// content is what follows a tag.
+func (p point) content(m *markup) point {
+	next := point{within: p.within, hidden: p.hidden}
+	switch {
+	case slices.Contains(special(), p.tag) && p.tag != "meta":
+		next.mode, next.tag = inside, p.tag
+	case slices.Contains(withheld(), p.tag) && p.within == "":
+		next.within = p.tag
+	case p.tag == "/"+p.within:
+		next.within = ""
+	case slices.Contains(foreign(), p.tag):
+		m.foreign = true
+	}
+	return next
+}
+
+// readName reads a name or what is left of it. A slash ends it for programs, and does not
+// for html/template.
+func (p point) readName(t *piece, i int) (point, int) {
+	n, ended := upTo(t.text[i:], blanks+"=>")
+	name := t.text[i : i+n]
+	if name != "" {
+		p.torn = p.torn || p.attr != "" || strings.Contains(name, "/")
+		p.attr = other
+		if strings.EqualFold(name, "srcdoc") {
+			p.attr = "srcdoc"
+		}
+	}
+	if ended {
+		p.mode = afterName
+	}
+	return p, i + n
+}
+
+func (p point) readAfterName(m *markup, t *piece, i int) (point, int) {
+	i += blank(t.text[i:])
+	switch {
+	case i == len(t.text):
+		return p, i
+	case t.text[i] != '=':
+		p.mode, p.attr, p.torn = inTag, "", false
+		return p, i
+	case p.torn:
+		m.no(t.at(i), "the name of this attribute is not certain; write it in one piece, with a blank before it that stands in the same piece")
+	}
+	p.mode = beforeValue
+	return p, i + 1
+}
+
+func (p point) readBeforeValue(t *piece, i int) (point, int) {
+	i += blank(t.text[i:])
+	switch {
+	case i == len(t.text):
+		return p, i
+	case t.text[i] == '"':
+		p.mode = quoted
+	case t.text[i] == '\'':
+		p.mode = quotedSingly
+	default:
+		p.mode = unquoted
+		return p, i
+	}
+	return p, i + 1
+}
+
+func (p point) readValue(m *markup, t *piece, i int) (point, int) {
+	n, ended := upTo(t.text[i:], p.valueEnds())
+	p.unread(m, t, i, i+n)
+	i += n
+	if !ended {
+		return p, i
+	}
+	if p.mode != unquoted {
+		i++
+	}
+	p.mode, p.attr = inTag, ""
+	return p, i
+}
+
+func (p point) valueEnds() string {
+	switch p.mode {
+	case quoted:
+		return `"`
+	case quotedSingly:
+		return `'`
+	}
+	return blanks + ">"
+}
+
+// unread refuses text that is no HTML where a program could take it for some: the end of
+// a comment that hides it, or of an element that is text alone.
+func (p point) unread(m *markup, t *piece, from, to int) {
+	text := t.text[from:to]
+	if i := strings.IndexByte(text, '<'); i >= 0 && p.within != "" {
+		m.no(t.at(from+i), "within <"+p.within+"> write &lt; for the sign itself")
+	}
+	for i := range text {
+		if text[i] == '>' && p.hidden && closes(text[:i]) {
+			m.no(t.at(from+i), "this ends the conditional comment for some programs; write &gt; for the sign itself")
+		}
+	}
+}
+
+// closes reports whether a sign > behind the text can end a comment. What stands before
+// the text can be a value.
+func closes(text string) bool {
+	text = strings.TrimSuffix(text, "!")
+	return strings.HasSuffix("--", text[max(0, len(text)-2):])
+}
+
+// readInside reads an element of text alone up to its end.
+func (p point) readInside(m *markup, t *piece, i int) (point, int) {
+	n, found := p.end(t.text[i:])
+	p.unread(m, t, i, i+n)
+	for j := i; j < i+n; j++ {
+		if t.text[j] == '<' && p.misread(m, t.text[j+1:i+n]) {
+			m.no(t.at(j), "no tag can stand within <"+p.tag+">; leave it out, or write it otherwise")
+		}
+	}
+	if found {
+		return point{mode: tagName, tag: "/", within: p.within, hidden: p.hidden}, i + n + len("</")
+	}
+	return p, i + n
+}
+
+// end is where the end tag of the element begins.
+func (p point) end(text string) (n int, found bool) {
+	for n < len(text) {
+		next, ok := after(text[n:], "</")
+		if !ok {
+			break
+		}
+		n += next
+		if name := text[n:]; len(name) > len(p.tag) && strings.EqualFold(name[:len(p.tag)], p.tag) && strings.IndexByte(tagEnds, name[len(p.tag)]) >= 0 {
+			return n - len("</"), true
+		}
+	}
+	return len(text), false
+}
+
+// misread reports whether a sign < with this behind it is more than text for a program
+// where html/template takes it for text.
+func (p point) misread(m *markup, behind string) bool {
+	switch p.tag {
+	case "title", "textarea": // it is written as &lt; there
+		return false
+	case "style":
+		return m.foreign || behind != "" && (isLetter(behind[0]) || strings.IndexByte("/?", behind[0]) >= 0)
+	}
+	return m.foreign || behind != "" && behind[0] == '/' && strings.HasPrefix(p.tag, strings.ToLower(behind[1:]))
+}
