@@ -22,6 +22,8 @@ func TestApply(t *testing.T) {
 		"the later wins":      {"p{color:1;margin:0}p{color:2}", "<p>", `<p style="margin:0;color:2">`},
 		"its own wins":        {"p{color:1;margin:0}", `<p style="color: 2">`, `<p style="margin:0;color:2">`},
 		"important wins":      {"p{color:1 ! important}", `<p style="color:2;margin:0">`, `<p style="margin:0;color:1">`},
+		"letters that grow":   {"p{a:ȺİȺİȺİȺİȺİȺİ!ImportanT}", `<p style="a:b">`, `<p style="a:ȺİȺİȺİȺİȺİȺİ">`},
+		"important alone":     {"p{a:important;b:!important}", `<p>`, `<p style="a:important">`},
 		"an unclosed cell":    {"tr td{color:red}td td{color:blue}", "<table><tr><td>a<td>b<tr><td>c</table>", `<table><tr><td style="color:red">a<td style="color:red">b<tr><td style="color:red">c</table>`},
 		"an unclosed line":    {"p p{color:red}", "<p>a<p>b", "<p>a<p>b"},
 		"a list in a list":    {"ol ol li{color:red}", "<ol><li>a<ol><li>b<li>c</ol></ol>", `<ol><li>a<ol><li style="color:red">b<li style="color:red">c</ol></ol>`},

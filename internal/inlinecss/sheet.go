@@ -120,16 +120,26 @@ func declarations(s string) []declaration {
 		name, value, ok := strings.Cut(s[:end], ":")
 		s = s[min(end+1, len(s)):]
 		d := declaration{property: strings.ToLower(strings.TrimSpace(name)), value: strings.TrimSpace(value)}
-		if low := strings.ToLower(d.value); strings.HasSuffix(low, "important") {
-			if cut := strings.TrimSpace(d.value[:len(low)-len("important")]); strings.HasSuffix(cut, "!") {
-				d.value, d.important = strings.TrimSpace(cut[:len(cut)-1]), true
-			}
+		if plain, ok := unimportant(d.value); ok {
+			d.value, d.important = plain, true
 		}
 		if ok && d.value != "" && property(d.property) && !strings.ContainsAny(d.value, "{}") {
 			list = append(list, d)
 		}
 	}
 	return list
+}
+
+// unimportant is a value without the mark !important, if it has it. The end is compared
+// in place: in lower case, other letters of the value can be of another length.
+func unimportant(value string) (plain string, ok bool) {
+	const mark = "important"
+	at := len(value) - len(mark)
+	if at < 0 || !strings.EqualFold(value[at:], mark) {
+		return value, false
+	}
+	plain, ok = strings.CutSuffix(strings.TrimSpace(value[:at]), "!")
+	return strings.TrimSpace(plain), ok
 }
 
 func property(s string) bool {
