@@ -97,6 +97,15 @@ func TestCompilingIsBounded(t *testing.T) {
 		"braces without end":  {Body: handlebars.Part{HTML: strings.Repeat("{", 500_000)}},
 		"comments not ended":  {Body: handlebars.Part{HTML: strings.Repeat("<!--[if ", 60_000)}},
 		"escaped braces":      {Body: handlebars.Part{HTML: strings.Repeat(`\{{`, 24_000)}},
+		"signs of no tag":     {Body: handlebars.Part{HTML: strings.Repeat("< ", 250_000)}},
+		"such signs, slowly":  {Body: handlebars.Part{HTML: loops + strings.Repeat("< ", 5_000) + ends}},
+		"signs in a title":    {Body: handlebars.Part{HTML: "<title>" + strings.Repeat("</a", 170_000) + "</title>"}},
+		"ends in a script":    {Body: handlebars.Part{HTML: "<script>" + strings.Repeat("</a", 170_000) + "</script>"}},
+		"ends in a string":    {Body: handlebars.Part{HTML: "<script>x='" + strings.Repeat("</a", 170_000) + "'</script>"}},
+		"ends behind a tag":   {Body: handlebars.Part{HTML: "<meta " + strings.Repeat("a ", 100_000) + ">" + strings.Repeat("</a>", 50_000)}},
+		"signs in a style":    {Body: handlebars.Part{HTML: "<style>" + strings.Repeat("()", 250_000) + "</style>"}},
+		"strings in strings":  {Body: handlebars.Part{HTML: "<script>" + strings.Repeat("`${", 50_000) + strings.Repeat(" {{#if a}}{{/if}}", 12_000) + strings.Repeat("}`", 50_000) + "</script>"}},
+		"text in pieces":      {Body: handlebars.Part{HTML: strings.Repeat("abcdefghijklmno{{!}}", 25_000)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			start := time.Now()
@@ -111,5 +120,16 @@ func TestCompilingIsBounded(t *testing.T) {
 				t.Errorf("took %v", took)
 			}
 		})
+	}
+}
+
+// What newsletters have of all that costs much is taken.
+func TestALongNewsletterCompiles(t *testing.T) {
+	style := "<style>" + strings.Repeat("@media (max-width: 600px) { .a > b:hover { background: url('x.png') } }\n", 800) + "</style>"
+	page := strings.Repeat("<tr><td class=\"x\" style=\"font-family:'A'\"><a href=\"https://e.org/?a=b\">x</a></td></tr>\n", 4_500)
+	few := strings.Repeat("1 < 2\n", 1_000)
+	script := `<script type="application/ld+json">{"@context": "http://schema.org", "name": "{{a}}"}</script>`
+	if _, err := handlebars.Compile(handlebars.Source{Body: handlebars.Part{HTML: "<title>a</title>" + style + script + few + "<table>" + page + "</table>"}}); err != nil {
+		t.Error(err)
 	}
 }

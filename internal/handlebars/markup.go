@@ -3,10 +3,15 @@ package handlebars
 import (
 	"regexp"
 	"slices"
+	"strings"
 )
 
-// maxPoints bounds the points of the HTML that one place of a template can be at.
-const maxPoints = 64
+const (
+	// maxPoints bounds the points of the HTML that one place of a template can be at.
+	maxPoints = 64
+	// maxRead bounds the bytes that are read at all of them, along every way.
+	maxRead = 128 * maxTotal
+)
 
 const manyWays = "the HTML of this block can be read in too many ways; write names and tags in one piece"
 
@@ -14,12 +19,14 @@ const manyWays = "the HTML of this block can be read in too many ways; write nam
 // way through its blocks. html/template finds the places of values on the way as well,
 // but where two ways meet within a tag, or names are put together of pieces, or a slash
 // parts what it takes for one name, it takes a place for another, and escapes a value
-// for that one. Such templates are refused.
+// for that one. Such templates are refused. So are those that html/template would take too
+// long for, before it sees them.
 type markup struct {
 	*tree
 	conditional *regexp.Regexp
 	foreign     bool // somewhere before there is an <svg> or a <math>
 	known       map[entry][]point
+	left        int   // bytes that may still be read
 	fault       error // the first
 }
 
@@ -29,10 +36,14 @@ type entry struct {
 	at   point
 }
 
-// refuse is why a form that html/template has taken is not safe, or nil.
+// refuse is why a form is not to be given to html/template, or nil.
 func (t *tree) refuse() error {
-	m := &markup{tree: t, conditional: conditional(), known: map[entry][]point{}}
+	t.effort = map[spot]int{}
+	m := &markup{tree: t, conditional: conditional(), known: map[entry][]point{}, left: maxRead}
 	m.text(t.entry, []point{{}})
+	if at := (scale{t, map[string]int{}}).heavy(t.entry); at >= 0 && m.fault == nil {
+		m.no(spot{t.entry, at}, costly)
+	}
 	return m.fault
 }
 
@@ -102,22 +113,27 @@ func (m *markup) loop(name string, n loop, in []point) []point {
 func (m *markup) literal(text *piece, at spot, s string, in []point) []point {
 	from := 0
 	for _, mark := range marks(m.conditional, s) {
-		text.add(spot{at.in, at.at + from}, s[from:mark[0]])
+		text.add(at, spot{at.in, at.at + from}, s[from:mark[0]])
 		in = m.plain(text, in)
 		from = mark[1]
 		in = m.each(in, func(p point) point { return p.mark(m, spot{at.in, at.at + mark[0]}, s[mark[0]:mark[1]]) })
 	}
-	text.add(spot{at.in, at.at + from}, s[from:])
+	text.add(at, spot{at.in, at.at + from}, s[from:])
 	return in
 }
 
 // plain reads the text that has been gathered.
 func (m *markup) plain(text *piece, in []point) []point {
-	if text.text == "" {
+	if text.size == 0 {
 		return in
 	}
 	read := *text
+	read.text = strings.Join(read.texts, "")
+	read.search = search(read.text)
 	*text = piece{}
+	if m.left -= read.size * len(in); m.left < 0 {
+		m.no(read.at(0), manyWays)
+	}
 	return m.each(in, func(p point) point { return p.read(m, &read) })
 }
 
@@ -169,8 +185,13 @@ func (m *markup) meet(at spot, points []point) []point {
 
 // piece is literal text that nothing parts, and where it comes from.
 type piece struct {
-	text  string
+	of    spot // the first literal that is in it
 	parts []part
+	texts []string
+	size  int
+
+	text   string // all of them, once it is read
+	search int    // what it costs to look through it for an end tag
 }
 
 type part struct {
@@ -178,12 +199,16 @@ type part struct {
 	at   spot
 }
 
-func (t *piece) add(at spot, text string) {
+func (t *piece) add(of, at spot, text string) {
 	if text == "" {
 		return
 	}
-	t.parts = append(t.parts, part{len(t.text), at})
-	t.text += text
+	if t.size == 0 {
+		t.of = of
+	}
+	t.parts = append(t.parts, part{t.size, at})
+	t.texts = append(t.texts, text)
+	t.size += len(text)
 }
 
 // at is where a byte of the piece stands.

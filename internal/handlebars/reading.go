@@ -19,9 +19,12 @@ func (p point) read(m *markup, t *piece) point {
 }
 
 func (p point) step(m *markup, t *piece, i int) (point, int) {
+	if p.mode >= tagName && p.mode <= beforeValue && (p.seen != "" || only(p.tag, special()) != "") {
+		m.spend(t, t.search) // html/template looks for its end already
+	}
 	switch p.mode {
 	case inText:
-		return p.readText(t, i)
+		return p.readText(m, t, i)
 	case inComment:
 		n, found := after(t.text[i:], "-->")
 		if found {
@@ -68,7 +71,7 @@ func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 func isAlphanumeric(c byte) bool { return isLetter(c) || '0' <= c && c <= '9' }
 
 // readText looks for the next tag. A sign that begins none html/template writes as &lt;.
-func (p point) readText(t *piece, i int) (point, int) {
+func (p point) readText(m *markup, t *piece, i int) (point, int) {
 	n, found := after(t.text[i:], "<")
 	i += n
 	rest := t.text[i:]
@@ -81,6 +84,7 @@ func (p point) readText(t *piece, i int) (point, int) {
 	case rest[0] == '/' && len(rest) > 1 && isLetter(rest[1]):
 		return point{mode: tagName, tag: "/", within: p.within, hidden: p.hidden}, i + 1
 	}
+	m.spend(t, len(rest))
 	return p, i
 }
 
@@ -253,6 +257,7 @@ func closes(text string) bool {
 func (p point) readInside(m *markup, t *piece, i int) (point, int) {
 	n, found := p.end(t.text[i:])
 	p.unread(m, t, i, i+n)
+	m.spend(t, p.effort(t.text[i:i+n], len(t.text)-i))
 	for j := i; j < i+n; j++ {
 		if t.text[j] == '<' && p.misread(m, t.text[j+1:i+n]) {
 			m.no(t.at(j), "no tag can stand within <"+p.tag+">; leave it out, or write it otherwise")
@@ -262,6 +267,14 @@ func (p point) readInside(m *markup, t *piece, i int) (point, int) {
 		return point{mode: tagName, tag: "/", within: p.within, hidden: p.hidden}, i + n + len("</")
 	}
 	return p, i + n
+}
+
+// effort is what the text of the element costs, with so much from its beginning on.
+func (p point) effort(text string, rest int) int {
+	if p.tag == "title" || p.tag == "textarea" {
+		return strings.Count(text, "<") * rest
+	}
+	return signs(text)*search(text) + nest*strings.Count(text, "${")
 }
 
 // end is where the end tag of the element begins.
@@ -288,5 +301,5 @@ func (p point) misread(m *markup, behind string) bool {
 	case "style":
 		return m.foreign || behind != "" && (isLetter(behind[0]) || strings.IndexByte("/?", behind[0]) >= 0)
 	}
-	return m.foreign || behind != "" && behind[0] == '/' && strings.HasPrefix(p.tag, strings.ToLower(behind[1:]))
+	return m.foreign || behind != "" && len(behind) <= len("/")+len(p.tag) && behind[0] == '/' && strings.HasPrefix(p.tag, strings.ToLower(behind[1:]))
 }

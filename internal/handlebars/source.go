@@ -77,6 +77,8 @@ type tree struct {
 	nodes map[string][]node
 	order []string // as they were reached
 	total int
+
+	effort map[spot]int // of literals, in bytes that html/template looks through; nil: not known yet
 }
 
 // form gathers the texts of one form. It is nil where the body has none.
