@@ -40,3 +40,34 @@ func TestWhatMailsAreMadeOfIsTaken(t *testing.T) {
 		}
 	}
 }
+
+// TestConditionalCommentsOfAllKindsAreKept: what of them is lost hides what stands between
+// them, or shows it to the wrong program.
+func TestConditionalCommentsOfAllKindsAreKept(t *testing.T) {
+	for _, text := range []string{
+		`<!--[if mso]><b>x</b><![endif]--><p>y</p>`,
+		`<!--[if (gte mso 9)|(IE)]><b>x</b><![endif]--><p>y</p>`,
+		`<!--[if !mso]><!--><b>x</b><!--<![endif]--><p>y</p>`,
+		`<!--[if !mso]><!-- --><b>x</b><!--<![endif]--><p>y</p>`,
+		`<!--[if !gte mso 9]><!----><b>x</b><!--<![endif]--><p>y</p>`,
+		"<!--[if !mso]>\n<!--><b>x</b><!--<![endif]--><p>y</p>",
+		`<!--[if !mso]><!--><b>x</b><!-- <![endif]--><p>y</p>`,
+		`<!--[if !mso]>--><b>x</b><!--<![endif]--><p>y</p>`,
+		`<![if !mso]><b>x</b><![endif]><p>y</p>`,
+	} {
+		out, err := render(t, handlebars.Source{Body: handlebars.Part{HTML: text + "{{a}}"}}, `{"a":"z"}`)
+		if err != nil || out.HTML != text+"z" {
+			t.Errorf("%s\ngot %q %v", text, out.HTML, err)
+		}
+	}
+}
+
+// TestAMarkWithinACommentIsPartOfIt: it does not end for html/template behind it.
+func TestAMarkWithinACommentIsPartOfIt(t *testing.T) {
+	for _, text := range []string{`<!-- [if mso]><b>x</b><![endif]-->`, `<!-- ends with <![endif]-->`, `<!-- as in <!--[if mso]> -->`} {
+		out, err := render(t, handlebars.Source{Body: handlebars.Part{HTML: text + "<p>{{a}}</p>"}}, `{"a":"z"}`)
+		if err != nil || out.HTML != "<p>z</p>" {
+			t.Errorf("%s\ngot %q %v", text, out.HTML, err)
+		}
+	}
+}

@@ -106,6 +106,11 @@ func (p point) mark(m *markup, at spot, text string) point {
 	if p.mode != inText {
 		return p.value(m, at)
 	}
-	p.hidden = !strings.HasSuffix(text, "-->")
+	switch {
+	case strings.HasSuffix(text, "-->"):
+		p.hidden = false
+	case strings.HasPrefix(text, "<!--"):
+		p.hidden = true
+	}
 	return p
 }
