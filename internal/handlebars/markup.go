@@ -24,7 +24,6 @@ const manyWays = "the HTML of this block can be read in too many ways; write nam
 type markup struct {
 	*tree
 	conditional *regexp.Regexp
-	foreign     bool // somewhere before there is an <svg> or a <math>
 	known       map[entry][]point
 	left        int   // bytes that may still be read
 	fault       error // the first

@@ -70,7 +70,11 @@ func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
 func isAlphanumeric(c byte) bool { return isLetter(c) || '0' <= c && c <= '9' }
 
-// readText looks for the next tag. A sign that begins none html/template writes as &lt;.
+// doctype is what begins no tag and is left as it is.
+const doctype = "!doctype"
+
+// readText looks for the next tag. Any other sign that begins none html/template writes
+// as &lt;.
 func (p point) readText(m *markup, t *piece, i int) (point, int) {
 	n, found := after(t.text[i:], "<")
 	i += n
@@ -78,11 +82,15 @@ func (p point) readText(m *markup, t *piece, i int) (point, int) {
 	switch {
 	case !found || rest == "":
 	case strings.HasPrefix(rest, "!--"):
-		return point{mode: inComment, within: p.within, hidden: p.hidden}, i + len("!--")
+		return point{mode: inComment, around: p.around}, i + len("!--")
 	case isLetter(rest[0]):
-		return point{mode: tagName, seen: only(strings.ToLower(seenName(rest)), special()), within: p.within, hidden: p.hidden}, i
+		return point{mode: tagName, seen: only(strings.ToLower(seenName(rest)), special()), around: p.around}, i
+	case len(rest) >= len(doctype) && strings.EqualFold(rest[:len(doctype)], doctype):
+		if end, ended := upTo(rest, "<>"); !ended || rest[end] == '<' {
+			m.no(t.at(i-1), "a doctype ends with > in the piece that it begins in")
+		}
 	case rest[0] == '/' && len(rest) > 1 && isLetter(rest[1]):
-		return point{mode: tagName, tag: "/", within: p.within, hidden: p.hidden}, i + 1
+		return point{mode: tagName, tag: "/", around: p.around}, i + 1
 	}
 	m.spend(t, len(rest))
 	return p, i
@@ -137,15 +145,18 @@ func (p point) readTag(m *markup, t *piece, i int) (point, int) {
 	case i == len(t.text):
 		return p, i
 	case t.text[i] == '>':
-		return p.content(m), i + 1
+		return p.content(m, t.at(i)), i + 1
 	}
 	p.mode = attrName
 	return p.readName(t, i)
 }
 
 // content is what follows a tag.
-func (p point) content(m *markup) point {
-	next := point{within: p.within, hidden: p.hidden}
+func (p point) content(m *markup, at spot) point {
+	next := point{around: p.around}
+	if p.tag == "script" && p.hidden {
+		m.no(at, "a script cannot stand in a conditional comment")
+	}
 	switch {
 	case slices.Contains(special(), p.tag) && p.tag != "meta":
 		next.mode, next.tag = inside, p.tag
@@ -154,7 +165,7 @@ func (p point) content(m *markup) point {
 	case p.tag == "/"+p.within:
 		next.within = ""
 	case slices.Contains(foreign(), p.tag):
-		m.foreign = true
+		next.foreign = true
 	}
 	return next
 }
@@ -167,8 +178,9 @@ func (p point) readName(t *piece, i int) (point, int) {
 	if name != "" {
 		p.torn = p.torn || p.attr != "" || strings.Contains(name, "/")
 		p.attr = other
-		if strings.EqualFold(name, "srcdoc") {
-			p.attr = "srcdoc"
+		switch lower := strings.ToLower(name); {
+		case lower == "srcdoc", lower == "type" && p.tag == "script":
+			p.attr = lower
 		}
 	}
 	if ended {
@@ -211,6 +223,9 @@ func (p point) readBeforeValue(t *piece, i int) (point, int) {
 func (p point) readValue(m *markup, t *piece, i int) (point, int) {
 	n, ended := upTo(t.text[i:], p.valueEnds())
 	p.unread(m, t, i, i+n)
+	if p.attr == "type" && (!ended || !slices.Contains(scripts(), strings.ToLower(t.text[i:i+n]))) {
+		m.no(t.at(i), wholeType)
+	}
 	i += n
 	if !ended {
 		return p, i
@@ -221,6 +236,14 @@ func (p point) readValue(m *markup, t *piece, i int) (point, int) {
 	p.mode, p.attr = inTag, ""
 	return p, i
 }
+
+// scripts are types of what html/template reads as a script. For any other it reads HTML
+// where programs find text.
+func scripts() []string {
+	return []string{"text/javascript", "application/javascript", "application/ld+json", "application/json", "module"}
+}
+
+const wholeType = "the type of a script is written in one piece; there are text/javascript, application/javascript, application/ld+json, application/json and module"
 
 func (p point) valueEnds() string {
 	switch p.mode {
@@ -259,12 +282,12 @@ func (p point) readInside(m *markup, t *piece, i int) (point, int) {
 	p.unread(m, t, i, i+n)
 	m.spend(t, p.effort(t.text[i:i+n], len(t.text)-i))
 	for j := i; j < i+n; j++ {
-		if t.text[j] == '<' && p.misread(m, t.text[j+1:i+n]) {
+		if t.text[j] == '<' && p.misread(t.text[j+1:i+n]) {
 			m.no(t.at(j), "no tag can stand within <"+p.tag+">; leave it out, or write it otherwise")
 		}
 	}
 	if found {
-		return point{mode: tagName, tag: "/", within: p.within, hidden: p.hidden}, i + n + len("</")
+		return point{mode: tagName, tag: "/", around: p.around}, i + n + len("</")
 	}
 	return p, i + n
 }
@@ -277,7 +300,8 @@ func (p point) effort(text string, rest int) int {
 	return signs(text)*search(text) + nest*strings.Count(text, "${")
 }
 
-// end is where the end tag of the element begins.
+// end is where the end tag of the element begins. A carriage return behind its name ends
+// that for programs, and does not for html/template.
 func (p point) end(text string) (n int, found bool) {
 	for n < len(text) {
 		next, ok := after(text[n:], "</")
@@ -285,7 +309,7 @@ func (p point) end(text string) (n int, found bool) {
 			break
 		}
 		n += next
-		if name := text[n:]; len(name) > len(p.tag) && strings.EqualFold(name[:len(p.tag)], p.tag) && strings.IndexByte(tagEnds, name[len(p.tag)]) >= 0 {
+		if name := text[n:]; len(name) > len(p.tag) && strings.EqualFold(name[:len(p.tag)], p.tag) && strings.IndexByte("> \t\n\f/", name[len(p.tag)]) >= 0 {
 			return n - len("</"), true
 		}
 	}
@@ -293,13 +317,16 @@ func (p point) end(text string) (n int, found bool) {
 }
 
 // misread reports whether a sign < with this behind it is more than text for a program
-// where html/template takes it for text.
-func (p point) misread(m *markup, behind string) bool {
-	switch p.tag {
-	case "title", "textarea": // it is written as &lt; there
+// where html/template takes it for text. What follows it in another piece is not known.
+func (p point) misread(behind string) bool {
+	switch {
+	case p.tag == "title" || p.tag == "textarea": // it is written as &lt; there
 		return false
-	case "style":
-		return m.foreign || behind != "" && (isLetter(behind[0]) || strings.IndexByte("/?", behind[0]) >= 0)
+	case p.foreign || strings.HasPrefix("!--", behind):
+		return true
+	case p.tag == "style":
+		return isLetter(behind[0]) || strings.IndexByte("/?", behind[0]) >= 0
 	}
-	return m.foreign || behind != "" && len(behind) <= len("/")+len(p.tag) && behind[0] == '/' && strings.HasPrefix(p.tag, strings.ToLower(behind[1:]))
+	name := behind[1:min(len(behind), 1+len(p.tag))]
+	return behind[0] == '/' && strings.EqualFold(name, p.tag[:len(name)])
 }
