@@ -113,7 +113,7 @@ func (v *validator) contentType(pointer, s, filename string) string {
 	}
 	delete(params, "name") // the filename's older twin: one name for one file
 	formatted := mime.FormatMediaType(kind, params)
-	if formatted == "" {
+	if formatted == "" || len(formatted) > maxContentType { // it can be longer than what was given
 		v.fault(pointer, CodeInvalidAttachment, "must be a media type such as image/png")
 	}
 	return formatted
