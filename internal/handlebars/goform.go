@@ -147,14 +147,15 @@ func conditional() *regexp.Regexp {
 		opens   = `<!--\[if [^\]<>]{1,100}\]>(?:\s*<!--(?:-?|\s*--)>|-->)?`
 		ends    = `<!--\s*<!\[endif\]-->|<!\[endif\]-->`
 		plain   = `<!\[if [^\]<>]{1,100}\]>|<!\[endif\]>` // no comment for other programs
+		xml     = `<\?xml[^<>]{0,200}>`                   // nor is this, which no program shows either
 		comment = `<!--(?s:.*?)-->`
 	)
-	return regexp.MustCompile("(" + opens + "|" + ends + "|" + plain + ")|" + comment)
+	return regexp.MustCompile("(" + opens + "|" + ends + "|" + plain + "|" + xml + ")|" + comment)
 }
 
 // marks finds what is conditional.
 func marks(conditional *regexp.Regexp, text string) [][]int {
-	if !strings.Contains(text, "<!") {
+	if !strings.Contains(text, "<!") && !strings.Contains(text, "<?") {
 		return nil
 	}
 	var marks [][]int

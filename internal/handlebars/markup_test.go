@@ -57,6 +57,8 @@ func TestConditionalCommentsOfAllKindsAreKept(t *testing.T) {
 		`<!--[if !mso]><!--><b>x</b><!-- <![endif]--><p>y</p>`,
 		`<!--[if !mso]>--><b>x</b><!--<![endif]--><p>y</p>`,
 		`<![if !mso]><b>x</b><![endif]><p>y</p>`,
+		`<?xml version="1.0" encoding="UTF-8"?><p>y</p>`,
+		`<p>y</p><?xml:namespace prefix = o ns = "urn:schemas-microsoft-com:office:office" />`,
 	} {
 		out, err := render(t, handlebars.Source{Body: handlebars.Part{HTML: text + "{{a}}"}}, `{"a":"z"}`)
 		if err != nil || out.HTML != text+"z" {

@@ -27,6 +27,9 @@ func (p point) step(m *markup, t *piece, i int) (point, int) {
 		return p.readText(m, t, i)
 	case inComment:
 		n, found := after(t.text[i:], "-->")
+		if end := strings.Index(t.text[i:i+n], "--!>"); end >= 0 {
+			m.no(t.at(i+end), endsComment)
+		}
 		if found {
 			p.mode = inText
 		}
@@ -73,6 +76,9 @@ func isAlphanumeric(c byte) bool { return isLetter(c) || '0' <= c && c <= '9' }
 // doctype is what begins no tag and is left as it is.
 const doctype = "!doctype"
 
+// endsComment: html/template leaves out what follows as well.
+const endsComment = "this ends the comment for mail programs already; end it with -->, and write <!-- --> for an empty one"
+
 // readText looks for the next tag. Any other sign that begins none html/template writes
 // as &lt;.
 func (p point) readText(m *markup, t *piece, i int) (point, int) {
@@ -82,6 +88,9 @@ func (p point) readText(m *markup, t *piece, i int) (point, int) {
 	switch {
 	case !found || rest == "":
 	case strings.HasPrefix(rest, "!--"):
+		if strings.HasPrefix(rest, "!-->") || strings.HasPrefix(rest, "!--->") {
+			m.no(t.at(i-1), endsComment)
+		}
 		return point{mode: inComment, around: p.around}, i + len("!--")
 	case isLetter(rest[0]):
 		return point{mode: tagName, seen: only(strings.ToLower(seenName(rest)), special()), around: p.around}, i
