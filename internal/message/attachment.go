@@ -60,7 +60,7 @@ func (v *validator) filename(pointer, name string) string {
 		v.fault(pointer, CodeInvalidAttachment, "must not contain line breaks or other control characters")
 		return ""
 	}
-	name = strings.TrimSpace(name[strings.LastIndexAny(name, `/\`)+1:])
+	name = baseName(name)
 	switch {
 	case name == "":
 		return defaultName
@@ -72,6 +72,11 @@ func (v *validator) filename(pointer, name string) string {
 		v.fault(pointer, CodeInvalidAttachment, fmt.Sprintf("must be at most %d bytes", v.limits.FilenameLength))
 	}
 	return name
+}
+
+// baseName is the last part of a path, of this system or another.
+func baseName(path string) string {
+	return strings.TrimSpace(path[strings.LastIndexAny(path, `/\`)+1:])
 }
 
 // deceives is every character that makes a name look like another: a
