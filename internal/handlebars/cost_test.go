@@ -105,6 +105,8 @@ func TestCompilingIsBounded(t *testing.T) {
 		"ends behind a tag":   {Body: handlebars.Part{HTML: "<meta " + strings.Repeat("a ", 100_000) + ">" + strings.Repeat("</a>", 50_000)}},
 		"signs in a style":    {Body: handlebars.Part{HTML: "<style>" + strings.Repeat("()", 250_000) + "</style>"}},
 		"strings in strings":  {Body: handlebars.Part{HTML: "<script>" + strings.Repeat("`${", 50_000) + strings.Repeat(" {{#if a}}{{/if}}", 12_000) + strings.Repeat("}`", 50_000) + "</script>"}},
+		"a script unended":    {Body: handlebars.Part{HTML: "<script>x='</script>'; " + strings.Repeat("</a", 150_000) + "</script>"}},
+		"unended elsewhere":   {Body: handlebars.Part{HTML: "<script>// </script>{{x}}\n" + strings.Repeat("</a", 150_000) + "</script>"}},
 		"text in pieces":      {Body: handlebars.Part{HTML: strings.Repeat("abcdefghijklmno{{!}}", 25_000)}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -129,7 +131,10 @@ func TestALongNewsletterCompiles(t *testing.T) {
 	page := strings.Repeat("<tr><td class=\"x\" style=\"font-family:'A'\"><a href=\"https://e.org/?a=b\">x</a></td></tr>\n", 4_500)
 	few := strings.Repeat("1 < 2\n", 1_000)
 	script := `<script type="application/ld+json">{"@context": "http://schema.org", "name": "{{a}}"}</script>`
-	if _, err := handlebars.Compile(handlebars.Source{Body: handlebars.Part{HTML: "<title>a</title>" + style + script + few + "<table>" + page + "</table>"}}); err != nil {
-		t.Error(err)
+	tracker := `<script>window.x = window.x || []; x.push('a');</script>`
+	for _, body := range []string{script + few + page, page + tracker + page[:len(page)/8]} {
+		if _, err := handlebars.Compile(handlebars.Source{Body: handlebars.Part{HTML: "<title>a</title>" + style + "<table>" + body + "</table>"}}); err != nil {
+			t.Error(err)
+		}
 	}
 }

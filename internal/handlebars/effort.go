@@ -29,7 +29,7 @@ func search(text string) int { return len(text)/skim + stop*strings.Count(text, 
 func signs(text string) int {
 	n := 0
 	for i := range len(text) {
-		if !isAlphanumeric(text[i]) && strings.IndexByte(blanks, text[i]) < 0 {
+		if strings.IndexByte("\"'`/(){}<-#", text[i]) >= 0 {
 			n++
 		}
 	}

@@ -114,6 +114,7 @@ func TestEveryFaultOfASourceHasItsPlace(t *testing.T) {
 		"a comment behind a block": {markup("<script>\n0<!{{#if a}}{{/if}}--<script </script>\n{{y}}\n</script>"), "line 2, column 2 of html"},
 		"a comment that is over":   {markup("x\n<!--><p>y</p><!-- z -->"), "line 2, column 1 of html"},
 		"another way to end it":    {markup("x<!-- y --!><p>y</p><!-- z -->"), "line 1, column 9 of html"},
+		"an end in a string":       {markup("<script>x = \"\n</script><a href='{{y}}'>\"</script>"), "line 2, column 1 of html"},
 		"a name in a layout's tag": {laid("<a {{> content}}>", markup("x\n{{y}}='z'")), "line 2, column 1 of html"},
 		"a bare quote":             {markup("<p>c\"d</p>\n<a b=c\"d>"), "line 2, column 7 of html"},
 		"such a quote, partial":    {markup("<p>c\"d</p><a b={{> a}}>", "a", "c\n c\"d"), "line 2, column 3 of html in a"},

@@ -24,11 +24,12 @@ const (
 
 // point is a place in the HTML. The zero value is where it begins.
 type point struct {
-	mode mode
-	tag  string // the name, with a slash before it where it ends an element; "-": one that is like any other
-	seen string // what html/template takes for the name
-	attr string // its name; "-": one that is like any other, "": there is none yet
-	torn bool   // html/template takes it for the name of an attribute that is another
+	mode   mode
+	tag    string // the name, with a slash before it where it ends an element; "-": one that is like any other
+	seen   string // what html/template takes for the name
+	attr   string // its name; "-": one that is like any other, "": there is none yet
+	torn   bool   // html/template takes it for the name of an attribute that is another
+	string bool   // within a string of a script
 	around
 }
 
@@ -37,6 +38,7 @@ type around struct {
 	within  string // the element whose content some programs do not read as HTML
 	hidden  bool   // by a conditional comment that is open
 	foreign bool   // somewhere before there is an <svg> or a <math>
+	unclear bool   // html/template may take it for a script that programs have seen the end of
 }
 
 // special are the elements in which html/template does not read HTML, and the one with an

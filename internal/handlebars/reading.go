@@ -12,6 +12,9 @@ const (
 
 // read goes through text up to its end.
 func (p point) read(m *markup, t *piece) point {
+	if p.unclear {
+		m.spend(t, signs(t.text)*t.search)
+	}
 	for i := 0; i < len(t.text) && m.fault == nil; {
 		p, i = p.step(m, t, i)
 	}
@@ -290,6 +293,12 @@ func (p point) readInside(m *markup, t *piece, i int) (point, int) {
 	n, found := p.end(t.text[i:])
 	p.unread(m, t, i, i+n)
 	m.spend(t, p.effort(t.text[i:i+n], len(t.text)-i))
+	if p.tag == "script" {
+		p = p.readScript(m, t, i, i+n)
+	}
+	if found && p.string {
+		m.no(t.at(i+n), `an end tag in a string of a script is no end for html/template; write <\/ in it`)
+	}
 	for j := i; j < i+n; j++ {
 		if t.text[j] == '<' && p.misread(t.text[j+1:i+n]) {
 			m.no(t.at(j), "no tag can stand within <"+p.tag+">; leave it out, or write it otherwise")
@@ -299,6 +308,23 @@ func (p point) readInside(m *markup, t *piece, i int) (point, int) {
 		return point{mode: tagName, tag: "/", around: p.around}, i + n + len("</")
 	}
 	return p, i + n
+}
+
+// readScript looks for the strings in a script, in which html/template finds no end of it.
+// Where there is more than strings in double quotes, as in JSON, it gives that up.
+func (p point) readScript(m *markup, t *piece, from, to int) point {
+	for i := from; i < to && !p.unclear; i++ {
+		switch c := t.text[i]; {
+		case c == '"':
+			p.string = !p.string
+		case p.string && c == '\\':
+			i++
+		case !p.string && (strings.IndexByte("'`/<#", c) >= 0 || strings.HasPrefix(t.text[i:], "-->")):
+			p.string, p.unclear = false, true
+			m.spend(t, signs(t.text[i:])*search(t.text[i:]))
+		}
+	}
+	return p
 }
 
 // effort is what the text of the element costs, with so much from its beginning on.
