@@ -138,3 +138,15 @@ func TestALongNewsletterCompiles(t *testing.T) {
 		}
 	}
 }
+
+// Who wants more partials than there may be is not looked up for all of them.
+func TestIncludesAreBounded(t *testing.T) {
+	var b strings.Builder
+	for i := range 40_000 {
+		fmt.Fprintf(&b, "{{> p%d}}", i)
+	}
+	names, err := handlebars.Includes(handlebars.Part{HTML: b.String(), Text: b.String()})
+	if err != nil || len(names) != 51 {
+		t.Errorf("%d names, %v", len(names), err)
+	}
+}
