@@ -155,6 +155,20 @@ func distinct(points []point) []point {
 	return set
 }
 
+// joined are points where ways meet: what was before one of them was before all, so
+// that they do not become many.
+func joined(points []point) []point {
+	var before around
+	for _, p := range points {
+		before.foreign, before.unclear = before.foreign || p.foreign, before.unclear || p.unclear
+	}
+	met := slices.Clone(points)
+	for i := range met {
+		met[i].foreign, met[i].unclear = before.foreign, before.unclear
+	}
+	return met
+}
+
 // same reports whether two sets are equal.
 func same(a, b []point) bool {
 	return len(a) == len(b) && !slices.ContainsFunc(a, func(p point) bool { return !slices.Contains(b, p) })
@@ -163,7 +177,7 @@ func same(a, b []point) bool {
 // meet is where ways are that come together. Where html/template finds them at different
 // points of one tag, it takes all for the name of an attribute that it does not know.
 func (m *markup) meet(at spot, points []point) []point {
-	points = distinct(points)
+	points = distinct(joined(points))
 	in := map[mode]bool{}
 	for _, p := range points {
 		in[p.taken()] = true
