@@ -115,6 +115,8 @@ func TestEveryFaultOfASourceHasItsPlace(t *testing.T) {
 		"a comment that is over":   {markup("x\n<!--><p>y</p><!-- z -->"), "line 2, column 1 of html"},
 		"another way to end it":    {markup("x<!-- y --!><p>y</p><!-- z -->"), "line 1, column 9 of html"},
 		"an end in a string":       {markup("<script>x = \"\n</script><a href='{{y}}'>\"</script>"), "line 2, column 1 of html"},
+		"an end before the tag's":  {markup("<script\n</script>{{y}}</script>"), "line 2, column 1 of html"},
+		"such an end for a value":  {markup("<script x=\n</script>{{y}}</script>"), "line 2, column 1 of html"},
 		"a name in a layout's tag": {laid("<a {{> content}}>", markup("x\n{{y}}='z'")), "line 2, column 1 of html"},
 		"a bare quote":             {markup("<p>c\"d</p>\n<a b=c\"d>"), "line 2, column 7 of html"},
 		"such a quote, partial":    {markup("<p>c\"d</p><a b={{> a}}>", "a", "c\n c\"d"), "line 2, column 3 of html in a"},

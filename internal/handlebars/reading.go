@@ -42,11 +42,11 @@ func (p point) step(m *markup, t *piece, i int) (point, int) {
 	case inTag:
 		return p.readTag(m, t, i)
 	case attrName:
-		return p.readName(t, i)
+		return p.readName(m, t, i)
 	case afterName:
 		return p.readAfterName(m, t, i)
 	case beforeValue:
-		return p.readBeforeValue(t, i)
+		return p.readBeforeValue(m, t, i)
 	case inside:
 		return p.readInside(m, t, i)
 	}
@@ -160,7 +160,7 @@ func (p point) readTag(m *markup, t *piece, i int) (point, int) {
 		return p.content(m, t.at(i)), i + 1
 	}
 	p.mode = attrName
-	return p.readName(t, i)
+	return p.readName(m, t, i)
 }
 
 // content is what follows a tag.
@@ -184,9 +184,12 @@ func (p point) content(m *markup, at spot) point {
 
 // readName reads a name or what is left of it. A slash ends it for programs, and does not
 // for html/template.
-func (p point) readName(t *piece, i int) (point, int) {
+func (p point) readName(m *markup, t *piece, i int) (point, int) {
 	n, ended := upTo(t.text[i:], blanks+"=>")
 	name := t.text[i : i+n]
+	if sign := strings.IndexByte(name, '<'); sign >= 0 {
+		p.early(m, t.at(i+sign))
+	}
 	if name != "" {
 		p.torn = p.torn || p.attr != "" || strings.Contains(name, "/")
 		p.attr = other
@@ -216,7 +219,15 @@ func (p point) readAfterName(m *markup, t *piece, i int) (point, int) {
 	return p, i + 1
 }
 
-func (p point) readBeforeValue(t *piece, i int) (point, int) {
+// early refuses a sign < in the tag of a special element, outside of quotes: html/template
+// finds the end of the element there already.
+func (p point) early(m *markup, at spot) {
+	if only(p.tag, special()) != "" {
+		m.no(at, "a sign < cannot stand in a tag; put the value in quotes, or write &lt; in it")
+	}
+}
+
+func (p point) readBeforeValue(m *markup, t *piece, i int) (point, int) {
 	i += blank(t.text[i:])
 	switch {
 	case i == len(t.text):
@@ -225,6 +236,9 @@ func (p point) readBeforeValue(t *piece, i int) (point, int) {
 		p.mode = quoted
 	case t.text[i] == '\'':
 		p.mode = quotedSingly
+	case t.text[i] == '<':
+		p.early(m, t.at(i))
+		fallthrough
 	default:
 		p.mode = unquoted
 		return p, i
