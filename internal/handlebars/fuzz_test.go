@@ -128,7 +128,7 @@ func FuzzValues(f *testing.F) {
 
 // outlook makes of a text what a program reads that heeds conditional comments.
 func outlook() *strings.Replacer {
-	return strings.NewReplacer("<!--[if mso]>", "", "<!--<![endif]-->", "", "<![endif]-->", "")
+	return strings.NewReplacer("<!--[if mso]>", "", "<!--<![endif]-->", "", "<!-- <![endif]-->", "", "<![endif]-->", "")
 }
 
 // structure is the tree of elements and attributes that a program sees, and what of it
