@@ -107,6 +107,7 @@ func TestCompilingIsBounded(t *testing.T) {
 		"strings in strings":  {Body: handlebars.Part{HTML: "<script>" + strings.Repeat("`${", 50_000) + strings.Repeat(" {{#if a}}{{/if}}", 12_000) + strings.Repeat("}`", 50_000) + "</script>"}},
 		"a script unended":    {Body: handlebars.Part{HTML: "<script>x='</script>'; " + strings.Repeat("</a", 150_000) + "</script>"}},
 		"unended elsewhere":   {Body: handlebars.Part{HTML: "<script>// </script>{{x}}\n" + strings.Repeat("</a", 150_000) + "</script>"}},
+		"tags in pieces":      {Body: handlebars.Part{HTML: strings.Repeat("<a>{{!}}", 50_000)}},
 		"text in pieces":      {Body: handlebars.Part{HTML: strings.Repeat("abcdefghijklmno{{!}}", 25_000)}},
 	} {
 		t.Run(name, func(t *testing.T) {

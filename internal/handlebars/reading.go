@@ -157,17 +157,17 @@ func (p point) readTag(m *markup, t *piece, i int) (point, int) {
 	case i == len(t.text):
 		return p, i
 	case t.text[i] == '>':
-		return p.content(m, t.at(i)), i + 1
+		return p.content(m, t, i), i + 1
 	}
 	p.mode = attrName
 	return p.readName(m, t, i)
 }
 
 // content is what follows a tag.
-func (p point) content(m *markup, at spot) point {
+func (p point) content(m *markup, t *piece, i int) point {
 	next := point{around: p.around}
 	if p.tag == "script" && p.hidden {
-		m.no(at, "a script cannot stand in a conditional comment")
+		m.no(t.at(i), "a script cannot stand in a conditional comment")
 	}
 	switch {
 	case slices.Contains(special(), p.tag) && p.tag != "meta":
@@ -188,7 +188,7 @@ func (p point) readName(m *markup, t *piece, i int) (point, int) {
 	n, ended := upTo(t.text[i:], blanks+"=>")
 	name := t.text[i : i+n]
 	if sign := strings.IndexByte(name, '<'); sign >= 0 {
-		p.early(m, t.at(i+sign))
+		p.early(m, t, i+sign)
 	}
 	if name != "" {
 		p.torn = p.torn || p.attr != "" || strings.Contains(name, "/")
@@ -221,9 +221,9 @@ func (p point) readAfterName(m *markup, t *piece, i int) (point, int) {
 
 // early refuses a sign < in the tag of a special element, outside of quotes: html/template
 // finds the end of the element there already.
-func (p point) early(m *markup, at spot) {
+func (p point) early(m *markup, t *piece, i int) {
 	if only(p.tag, special()) != "" {
-		m.no(at, "a sign < cannot stand in a tag; put the value in quotes, or write &lt; in it")
+		m.no(t.at(i), "a sign < cannot stand in a tag; put the value in quotes, or write &lt; in it")
 	}
 }
 
@@ -237,7 +237,7 @@ func (p point) readBeforeValue(m *markup, t *piece, i int) (point, int) {
 	case t.text[i] == '\'':
 		p.mode = quotedSingly
 	case t.text[i] == '<':
-		p.early(m, t.at(i))
+		p.early(m, t, i)
 		fallthrough
 	default:
 		p.mode = unquoted
