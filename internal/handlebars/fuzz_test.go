@@ -117,7 +117,7 @@ func FuzzValues(f *testing.F) {
 				t.Errorf("%q with %q\n%q has %s\n%q has %s", text, value, harmless.HTML, want, hostile.HTML, got)
 			}
 		}
-		if n := strings.Count(harmless.Text, "x"); n == strings.Count(text, "{{a}}") && n > 0 && !strings.Contains(hostile.Text, value) {
+		if n := strings.Count(harmless.Text, "x"); n == strings.Count(text, "{{a}}") && n > 0 && !strings.Contains(text, `\{{`) && !strings.Contains(hostile.Text, value) {
 			t.Errorf("%q with %q became the text %q", text, value, hostile.Text)
 		}
 	})
@@ -181,7 +181,8 @@ func runs(name, text, value string) bool {
 }
 
 // verbatim reports whether a value with both quotes stands in a program as it is: in the
-// quotes of a program at least one of them is escaped.
+// quotes of a program at least one of them is escaped, by what stands before it.
 func verbatim(text, value string) bool {
+	value = strings.TrimLeft(value, `'"`)
 	return strings.Contains(value, "'") && strings.Contains(value, `"`) && strings.Contains(text, value)
 }
