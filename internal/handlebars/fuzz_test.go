@@ -93,7 +93,8 @@ func FuzzValues(f *testing.F) {
 		f.Add(s, "javascript:alert('\"') onclick=x")
 	}
 	f.Fuzz(func(t *testing.T, text, value string) {
-		if len(text) > 4_000 || value == "" {
+		const word = "harmless"
+		if len(text) > 4_000 || value == "" || strings.Contains(text, word) {
 			return // an empty value is another condition
 		}
 		compiled, err := handlebars.Compile(handlebars.Source{
@@ -103,7 +104,7 @@ func FuzzValues(f *testing.F) {
 		if err != nil {
 			return
 		}
-		harmless, err := compiled.Render(context.Background(), filled("x"))
+		harmless, err := compiled.Render(context.Background(), filled(word))
 		if err != nil {
 			return
 		}
@@ -117,7 +118,7 @@ func FuzzValues(f *testing.F) {
 				t.Errorf("%q with %q\n%q has %s\n%q has %s", text, value, harmless.HTML, want, hostile.HTML, got)
 			}
 		}
-		if n := strings.Count(harmless.Text, "x"); n == strings.Count(text, "{{a}}") && n > 0 && !strings.Contains(text, `\{{`) && !strings.Contains(hostile.Text, value) {
+		if strings.Contains(harmless.Text, word) && !strings.Contains(hostile.Text, value) {
 			t.Errorf("%q with %q became the text %q", text, value, hostile.Text)
 		}
 	})
