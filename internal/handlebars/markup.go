@@ -3,6 +3,7 @@ package handlebars
 import (
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // maxPoints bounds the points of the HTML that one place of a template can be at.
@@ -25,8 +26,9 @@ type markup struct {
 
 // entry is a text that is come into at a point.
 type entry struct {
-	text string
-	at   point
+	text    string
+	at      point
+	foreign bool
 }
 
 // refuse is why a form that html/template has taken is not safe, or nil.
@@ -46,7 +48,7 @@ func (m *markup) no(at spot, detail string) {
 func (m *markup) text(name string, in []point) []point {
 	var out []point
 	for _, p := range in {
-		e := entry{name, p}
+		e := entry{name, p, m.foreign}
 		if _, ok := m.known[e]; !ok {
 			m.known[e] = m.list(name, m.nodes[name], []point{p})
 		}
@@ -80,15 +82,16 @@ func (m *markup) list(name string, nodes []node, in []point) []point {
 	return m.plain(&text, in)
 }
 
-// loop goes round until no round brings a new point.
+// loop goes round until no round brings anything new.
 func (m *markup) loop(name string, n loop, in []point) []point {
 	at := spot{name, n.at}
 	before, ended := in, m.list(name, n.otherwise, in)
 	for range maxPoints {
+		foreign := m.foreign
 		after := m.list(name, n.body, before)
 		ended = append(ended, after...)
 		more := m.meet(at, slices.Concat(before, after))
-		if m.fault != nil || same(before, more) {
+		if m.fault != nil || same(before, more) && foreign == m.foreign {
 			return m.meet(at, ended)
 		}
 		before = more
@@ -113,12 +116,12 @@ func (m *markup) literal(text *piece, at spot, s string, in []point) []point {
 
 // plain reads the text that has been gathered.
 func (m *markup) plain(text *piece, in []point) []point {
-	if text.text == "" {
+	if len(text.parts) == 0 {
 		return in
 	}
-	read := *text
+	read := text.whole()
 	*text = piece{}
-	return m.each(in, func(p point) point { return p.read(m, &read) })
+	return m.each(in, func(p point) point { return p.read(m, read) })
 }
 
 func (m *markup) each(in []point, next func(point) point) []point {
@@ -169,28 +172,37 @@ func (m *markup) meet(at spot, points []point) []point {
 
 // piece is literal text that nothing parts, and where it comes from.
 type piece struct {
-	text  string
+	text  string // once it is whole
 	parts []part
 }
 
 type part struct {
-	from int // in the piece
+	text string
 	at   spot
 }
 
 func (t *piece) add(at spot, text string) {
-	if text == "" {
-		return
+	if text != "" {
+		t.parts = append(t.parts, part{text, at})
 	}
-	t.parts = append(t.parts, part{len(t.text), at})
-	t.text += text
+}
+
+func (t *piece) whole() *piece {
+	if len(t.parts) == 1 {
+		return &piece{t.parts[0].text, t.parts}
+	}
+	var b strings.Builder
+	for _, p := range t.parts {
+		b.WriteString(p.text)
+	}
+	return &piece{b.String(), t.parts}
 }
 
 // at is where a byte of the piece stands.
 func (t *piece) at(i int) spot {
-	n := len(t.parts) - 1
-	for t.parts[n].from > i {
-		n--
+	n := 0
+	for ; i >= len(t.parts[n].text) && n < len(t.parts)-1; n++ {
+		i -= len(t.parts[n].text)
 	}
-	return spot{t.parts[n].at.in, t.parts[n].at.at + i - t.parts[n].from}
+	return spot{t.parts[n].at.in, t.parts[n].at.at + i}
 }
