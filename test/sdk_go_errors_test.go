@@ -1,6 +1,7 @@
 package test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -80,5 +81,45 @@ func (c *goSDK) together(files fileHost) func() {
 		if replayed != 1 {
 			c.Errorf("%d of two answers are the repetition", replayed)
 		}
+	}
+}
+
+// crowd sends more messages with files than are fetched for a tenant at once. A file is
+// handed out when two have asked for it, of whom the second is this check.
+func (c *goSDK) crowd(files fileHost) func() {
+	return func() {
+		client, notes := c.stack.noting(apiKey)
+		errs := make(chan error)
+		var paths []string
+		for range 5 {
+			path := files.URL + "/both/" + uuid.NewString()
+			paths = append(paths, path)
+			go func() {
+				_, err := client.Emails.SendWithContext(c.Context(), letter(func(r *resend.SendEmailRequest) {
+					r.Attachments = []*resend.Attachment{{Path: path, Filename: "a.txt"}}
+				}))
+				errs <- err
+			}()
+		}
+		c.refused(<-errs, "too many files")
+		(&inTrouble{c, notes}).unavailable()
+		ctx, cancel := context.WithCancel(c.Context())
+		defer cancel()
+		for _, path := range paths {
+			go ask(ctx, path)
+		}
+		for range len(paths) - 1 {
+			if err := <-errs; err != nil {
+				c.Error(err)
+			}
+		}
+	}
+}
+
+// ask is the second who asks for a file, if there is a first.
+func ask(ctx context.Context, path string) {
+	r, _ := http.NewRequestWithContext(ctx, http.MethodGet, path, nil)
+	if res, err := http.DefaultClient.Do(r); err == nil {
+		_ = res.Body.Close()
 	}
 }

@@ -125,14 +125,25 @@ func (s *stack) useServices() {
 
 func (s *stack) execSQL(dsn, statement string) {
 	s.Helper()
-	db, err := sql.Open("pgx", dsn)
-	if err != nil {
-		s.Fatal(err)
-	}
+	db := s.openSQL(dsn)
 	defer func() { _ = db.Close() }()
 	if _, err := db.ExecContext(context.Background(), statement); err != nil {
 		s.Errorf("%s: %v", statement, err)
 	}
+}
+
+// openSQL is another connection to the database than those of the programs.
+func (s *stack) openSQL(dsn string) *sql.DB {
+	s.Helper()
+	driver := "pgx"
+	if file, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
+		driver, dsn = "sqlite", "file:"+file
+	}
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return db
 }
 
 func (s *stack) startAll(set setting) {

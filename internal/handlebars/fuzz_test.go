@@ -96,7 +96,8 @@ func FuzzValues(f *testing.F) {
 		f.Add(s, "javascript:alert('\"') onclick=x")
 	}
 	f.Fuzz(func(t *testing.T, text, value string) {
-		if len(text) > 4_000 || value == "" {
+		const word = "harmless"
+		if len(text) > 4_000 || value == "" || strings.Contains(text, word) {
 			return // an empty value is another condition
 		}
 		compiled, err := handlebars.Compile(handlebars.Source{
@@ -106,7 +107,7 @@ func FuzzValues(f *testing.F) {
 		if err != nil {
 			return
 		}
-		harmless, err := compiled.Render(context.Background(), filled("x"))
+		harmless, err := compiled.Render(context.Background(), filled(word))
 		if err != nil {
 			return
 		}
@@ -120,7 +121,7 @@ func FuzzValues(f *testing.F) {
 				t.Errorf("%q with %q\n%q has %s\n%q has %s", text, value, harmless.HTML, want, hostile.HTML, got)
 			}
 		}
-		if n := strings.Count(harmless.Text, "x"); n == strings.Count(text, "{{a}}") && n > 0 && !strings.Contains(hostile.Text, value) {
+		if strings.Contains(harmless.Text, word) && !strings.Contains(hostile.Text, value) {
 			t.Errorf("%q with %q became the text %q", text, value, hostile.Text)
 		}
 	})
@@ -184,7 +185,8 @@ func runs(name, text, value string) bool {
 }
 
 // verbatim reports whether a value with both quotes stands in a program as it is: in the
-// quotes of a program at least one of them is escaped.
+// quotes of a program at least one of them is escaped, by what stands before it.
 func verbatim(text, value string) bool {
+	value = strings.TrimLeft(value, `'"`)
 	return strings.Contains(value, "'") && strings.Contains(value, `"`) && strings.Contains(text, value)
 }

@@ -98,6 +98,8 @@ func TestEveryFaultOfASourceHasItsPlace(t *testing.T) {
 		"a page in an attribute":   {markup("<iframe srcdoc='\n{{y}}'>"), "line 2, column 1 of html"},
 		"a tag in a style":         {markup("<style>\np{}<b></style>"), "line 2, column 4 of html"},
 		"a section in an svg":      {markup("<svg>\n<style><![CDATA[</style>"), "line 2, column 8 of html"},
+		"an svg of the last round": {markup("{{#each x}}<style><![CDATA[x]]></style>\n<svg></svg>{{/each}}"), "line 1, column 19 of html"},
+		"an svg between the uses":  {markup("{{> s}}<svg></svg>{{> s}}", "s", "<style><![CDATA[x]]></style>"), "line 1, column 8 of html in s"},
 		"an end in pieces":         {markup("<script>x = '</scr{{#if a}}ipt{{/if}}>'</script>"), "line 1, column 14 of html"},
 		"an end not seen by all":   {markup("<noscript>\n<a title='</noscript>'>"), "line 2, column 11 of html"},
 		"an end of a comment":      {markup("<!--[if mso]>\n<a title='{{x}}-->'><![endif]-->"), "line 2, column 18 of html"},

@@ -39,3 +39,18 @@ await check('two requests at once with one idempotency key', async () => {
   assert.deepEqual(answers.map((a) => a.headers['idempotency-replayed'] ?? 'no').sort(), ['no', 'true']);
   refused(await resend.emails.send(mail(), { idempotencyKey }), 409, 'invalid_idempotent_request', /Idempotency-Key/);
 });
+
+// Four messages of a tenant have their files fetched at once. A file is handed out when
+// two have asked for it, of whom the second is this check.
+await check('more files at once than are fetched', async () => {
+  const paths = Array.from({ length: 5 }, () => `${process.env.POSTRIDER_STORY_FILES}/both/${randomUUID()}`);
+  const sends = paths.map((path) => resend.emails.send(mail({ attachments: [{ path }] })));
+  const refusal = await Promise.race(sends);
+  refused(refusal, 503, 'application_error', /too many files/);
+  assert.match(refusal.headers['retry-after'], /^[1-9]\d*$/);
+  const end = new AbortController();
+  for (const path of paths) fetch(path, { signal: end.signal }).catch(() => {});
+  const answers = await Promise.all(sends);
+  end.abort();
+  for (const answer of answers.filter((a) => a !== refusal)) good(answer);
+});
