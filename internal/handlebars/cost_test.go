@@ -97,6 +97,24 @@ func TestCompilingIsBounded(t *testing.T) {
 		"braces without end":  {Body: handlebars.Part{HTML: strings.Repeat("{", 500_000)}},
 		"comments not ended":  {Body: handlebars.Part{HTML: strings.Repeat("<!--[if ", 60_000)}},
 		"escaped braces":      {Body: handlebars.Part{HTML: strings.Repeat(`\{{`, 24_000)}},
+		"signs of no tag":     {Body: handlebars.Part{HTML: strings.Repeat("< ", 250_000)}},
+		"such signs, slowly":  {Body: handlebars.Part{HTML: loops + strings.Repeat("< ", 5_000) + ends}},
+		"ends of no tag":      {Body: handlebars.Part{HTML: strings.Repeat("</3", 160_000)}},
+		"signs in an include": {Body: handlebars.Part{HTML: "<title>{{> a}}</title>"}, Partials: markup("", "a", strings.Repeat("</", 250_000)).Partials},
+		"escapes in a style":  {Body: handlebars.Part{HTML: "<style>p{a:'" + strings.Repeat("\\a", 200_000) + "'}</style>"}},
+		"quotes in a style":   {Body: handlebars.Part{HTML: "<style>p{a:" + strings.Repeat("''", 250_000) + "}</style>"}},
+		"metas":               {Body: handlebars.Part{HTML: loops + strings.Repeat("<meta content='a'>", 25_000) + ends}},
+		"ways through tags":   {Body: handlebars.Part{HTML: "{{#if a}}<xmp>{{else if b}}<iframe>{{else if c}}<noembed>{{/if}}" + loops + strings.Repeat("<b>", 170_000) + ends}},
+		"signs in a title":    {Body: handlebars.Part{HTML: "<title>" + strings.Repeat("</a", 170_000) + "</title>"}},
+		"ends in a script":    {Body: handlebars.Part{HTML: "<script>" + strings.Repeat("</a", 170_000) + "</script>"}},
+		"ends in a string":    {Body: handlebars.Part{HTML: "<script>x='" + strings.Repeat("</a", 170_000) + "'</script>"}},
+		"ends behind a tag":   {Body: handlebars.Part{HTML: "<meta " + strings.Repeat("a ", 100_000) + ">" + strings.Repeat("</a>", 50_000)}},
+		"signs in a style":    {Body: handlebars.Part{HTML: "<style>" + strings.Repeat("()", 250_000) + "</style>"}},
+		"strings in strings":  {Body: handlebars.Part{HTML: "<script>" + strings.Repeat("`${", 50_000) + strings.Repeat(" {{#if a}}{{/if}}", 12_000) + strings.Repeat("}`", 50_000) + "</script>"}},
+		"a script unended":    {Body: handlebars.Part{HTML: "<script>x='</script>'; " + strings.Repeat("</a", 150_000) + "</script>"}},
+		"unended elsewhere":   {Body: handlebars.Part{HTML: "<script>// </script>{{x}}\n" + strings.Repeat("</a", 150_000) + "</script>"}},
+		"tags in pieces":      {Body: handlebars.Part{HTML: strings.Repeat("<a>{{!}}", 50_000)}},
+		"text in pieces":      {Body: handlebars.Part{HTML: strings.Repeat("abcdefghijklmno{{!}}", 25_000)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			start := time.Now()
@@ -111,5 +129,32 @@ func TestCompilingIsBounded(t *testing.T) {
 				t.Errorf("took %v", took)
 			}
 		})
+	}
+}
+
+// What newsletters have of all that costs much is taken.
+func TestALongNewsletterCompiles(t *testing.T) {
+	style := "<style>" + strings.Repeat("@media (max-width: 600px) { .a > b:hover { background: url('x.png') } }\n", 800) + "</style>"
+	page := strings.Repeat("<tr><td class=\"x\" style=\"font-family:'A'\"><a href=\"https://e.org/?a=b\">x</a></td></tr>\n", 4_500)
+	few := strings.Repeat("1 < 2\n", 1_000)
+	icons := "<style>" + strings.Repeat(".icon-a::before { content: \"\\f101\" }\n", 1_500) + "</style>"
+	script := `<script type="application/ld+json">{"@context": "http://schema.org", "name": "{{a}}"}</script>`
+	tracker := `<script>window.x = window.x || []; x.push('a');</script>`
+	for _, body := range []string{script + few + page, page + tracker + page[:len(page)/8]} {
+		if _, err := handlebars.Compile(handlebars.Source{Body: handlebars.Part{HTML: "<title>a</title>" + style + icons + "<table>" + body + "</table>"}}); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Who wants more partials than there may be is not looked up for all of them.
+func TestIncludesAreBounded(t *testing.T) {
+	var b strings.Builder
+	for i := range 40_000 {
+		fmt.Fprintf(&b, "{{> p%d}}", i)
+	}
+	names, err := handlebars.Includes(handlebars.Part{HTML: b.String(), Text: b.String()})
+	if err != nil || len(names) != 51 {
+		t.Errorf("%d names, %v", len(names), err)
 	}
 }

@@ -35,6 +35,9 @@ func seeds() []string {
 		"<p title={{#if f}}{{a}}{{/if}} id='{{b}}'>", "<s{{#if a}}cript{{/if}}>{{a}}</script>", "<iframe srcdoc='{{a}}'>", "<svg><style><a title='</style>' {{> p}}",
 		"<xmp><a title='</xmp><b {{a}}'>", "<!--[if mso]><a title='--><b {{a}}'><![endif]-->", "<i {{#unless f}}{{#each l}}c{{/each}}='{{a}}'{{/unless}}>", "<svg><style><![CDATA[</style><a title=']]><b {{a}}'>",
 		"<a!\f='{{a}}'>", "<a! {{#if f}}x='1'{{/if}}href='{{a}}'>", "<h{{#if a}}1{{/if}} {{#if f}}x='1'{{/if}}href='{{a}}'>",
+		"<!DOCTYPE <a title='><i {{a}}'>", "<!DOCTYPE html><?xml version='1.0'?><![if !mso]><b>{{a}}</b><![endif]>", "<!--[if !mso]><!-- --><b title='{{a}}'><!-- <![endif]-->",
+		"<script type='text/x'><a title='</script><i {{a}}'>", "<a title=<!--[if mso]> title='{{a}}'>", "<script>0<{{#if f}}{{/if}}/script><i title='{{a}}'></script>", "<!--><b>{{a}}</b>-->",
+		"<svg><script </script>{{a}}", "<title x=</title><i title='{{a}}'>",
 	}
 }
 
@@ -126,7 +129,7 @@ func FuzzValues(f *testing.F) {
 
 // outlook makes of a text what a program reads that heeds conditional comments.
 func outlook() *strings.Replacer {
-	return strings.NewReplacer("<!--[if mso]>", "", "<![endif]-->", "")
+	return strings.NewReplacer("<!--[if mso]>", "", "<!--<![endif]-->", "", "<!-- <![endif]-->", "", "<![endif]-->", "")
 }
 
 // structure is the tree of elements and attributes that a program sees, and what of it

@@ -139,18 +139,32 @@ func (w *writer) otherwise(at int, nodes []node) {
 	}
 }
 
-// conditional is what only Outlook reads, and what it does not. html/template
-// leaves out comments, and these with them.
+// conditional finds what only Outlook reads, and what it does not, as the first group.
+// html/template leaves out comments, and these with them. Other comments are found so
+// that nothing in them is taken for such a mark.
 func conditional() *regexp.Regexp {
-	return regexp.MustCompile(`<!--\[if [^\]<>]{1,100}\]>(?:<!-->|-->)?|<!--<!\[endif\]-->|<!\[endif\]-->`)
+	const (
+		opens   = `<!--\[if [^\]<>]{1,100}\]>(?:\s*<!--(?:-?|\s*--)>|-->)?`
+		ends    = `<!--\s*<!\[endif\]-->|<!\[endif\]-->`
+		plain   = `<!\[if [^\]<>]{1,100}\]>|<!\[endif\]>` // no comment for other programs
+		xml     = `<\?xml[^<>]{0,200}>`                   // nor is this, which no program shows either
+		comment = `<!--(?s:.*?)-->`
+	)
+	return regexp.MustCompile("(" + opens + "|" + ends + "|" + plain + "|" + xml + ")|" + comment)
 }
 
 // marks finds what is conditional.
 func marks(conditional *regexp.Regexp, text string) [][]int {
-	if !strings.Contains(text, "<!") {
+	if !strings.Contains(text, "<!") && !strings.Contains(text, "<?") {
 		return nil
 	}
-	return conditional.FindAllStringIndex(text, -1)
+	var marks [][]int
+	for _, at := range conditional.FindAllStringSubmatchIndex(text, -1) {
+		if at[2] >= 0 {
+			marks = append(marks, at[2:])
+		}
+	}
+	return marks
 }
 
 // literal writes text. In HTML the marks of conditional comments are put out as

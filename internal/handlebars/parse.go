@@ -182,15 +182,13 @@ func alone(body string) bool {
 
 // line widens a tag that is alone on its line to the whole line.
 func (p *parser) line(start, end int) (before, after int) {
-	lineStart := strings.LastIndexByte(p.src[:start], '\n') + 1
+	lineStart := len(strings.TrimRight(p.src[:start], " \t"))
 	rest := p.src[end:]
-	lineEnd := len(rest)
-	if i := strings.IndexByte(rest, '\n'); i >= 0 {
-		lineEnd = i + 1
-	}
-	if strings.Trim(p.src[lineStart:start], " \t") != "" || strings.Trim(rest[:lineEnd], " \t\r\n") != "" {
+	lineEnd := len(rest) - len(strings.TrimLeft(rest, " \t\r"))
+	if lineStart > 0 && p.src[lineStart-1] != '\n' || lineEnd < len(rest) && rest[lineEnd] != '\n' {
 		return start, end
 	}
+	lineEnd = min(lineEnd+1, len(rest))
 	return max(lineStart, p.pos), end + lineEnd
 }
 

@@ -29,8 +29,16 @@ type point struct {
 	seen   string // what html/template takes for the name
 	attr   string // its name; "-": one that is like any other, "": there is none yet
 	torn   bool   // html/template takes it for the name of an attribute that is another
-	within string // the element whose content some programs do not read as HTML
-	hidden bool   // by a conditional comment that is open
+	string bool   // within a string of a script
+	around
+}
+
+// around is what goes on beyond a tag.
+type around struct {
+	within  string // the element whose content some programs do not read as HTML
+	hidden  bool   // by a conditional comment that is open
+	foreign bool   // somewhere before there is an <svg> or a <math>
+	unclear bool   // html/template may take it for a script that programs have seen the end of
 }
 
 // special are the elements in which html/template does not read HTML, and the one with an
@@ -73,8 +81,11 @@ func (p point) value(m *markup, at spot) point {
 	case beforeValue:
 		p.mode = unquoted
 	}
-	if p.attr == "srcdoc" {
+	switch p.attr {
+	case "srcdoc":
 		m.no(at, "a value cannot stand in srcdoc, where it would be HTML")
+	case "type":
+		m.no(at, wholeType)
 	}
 	return p
 }
@@ -103,9 +114,15 @@ func (p point) unnamed() point {
 
 // mark is behind a mark of a conditional comment.
 func (p point) mark(m *markup, at spot, text string) point {
-	if p.mode != inText {
+	switch {
+	case p.mode == beforeValue || p.mode == unquoted: // of it html/template leaves nothing
+		m.no(at, "a conditional comment cannot stand where a value does; put the value in quotes")
+	case p.mode != inText:
 		return p.value(m, at)
+	case strings.HasSuffix(text, "-->"):
+		p.hidden = false
+	case strings.HasPrefix(text, "<!--"):
+		p.hidden = true
 	}
-	p.hidden = !strings.HasSuffix(text, "-->")
 	return p
 }

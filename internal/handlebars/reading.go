@@ -12,6 +12,9 @@ const (
 
 // read goes through text up to its end.
 func (p point) read(m *markup, t *piece) point {
+	if p.unclear {
+		m.spend(t, signs(t.text)*t.search)
+	}
 	for i := 0; i < len(t.text) && m.fault == nil; {
 		p, i = p.step(m, t, i)
 	}
@@ -19,11 +22,17 @@ func (p point) read(m *markup, t *piece) point {
 }
 
 func (p point) step(m *markup, t *piece, i int) (point, int) {
+	if p.mode >= tagName && p.mode <= beforeValue && (p.seen != "" || only(p.tag, special()) != "") {
+		m.spend(t, t.search) // html/template looks for its end already
+	}
 	switch p.mode {
 	case inText:
-		return p.readText(t, i)
+		return p.readText(m, t, i)
 	case inComment:
 		n, found := after(t.text[i:], "-->")
+		if end := strings.Index(t.text[i:i+n], "--!>"); end >= 0 {
+			m.no(t.at(i+end), endsComment)
+		}
 		if found {
 			p.mode = inText
 		}
@@ -33,11 +42,11 @@ func (p point) step(m *markup, t *piece, i int) (point, int) {
 	case inTag:
 		return p.readTag(m, t, i)
 	case attrName:
-		return p.readName(t, i)
+		return p.readName(m, t, i)
 	case afterName:
 		return p.readAfterName(m, t, i)
 	case beforeValue:
-		return p.readBeforeValue(t, i)
+		return p.readBeforeValue(m, t, i)
 	case inside:
 		return p.readInside(m, t, i)
 	}
@@ -67,20 +76,35 @@ func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
 func isAlphanumeric(c byte) bool { return isLetter(c) || '0' <= c && c <= '9' }
 
-// readText looks for the next tag. A sign that begins none html/template writes as &lt;.
-func (p point) readText(t *piece, i int) (point, int) {
+// doctype is what begins no tag and is left as it is.
+const doctype = "!doctype"
+
+// endsComment: html/template leaves out what follows as well.
+const endsComment = "this ends the comment for mail programs already; end it with -->, and write <!-- --> for an empty one"
+
+// readText looks for the next tag. Any other sign that begins none html/template writes
+// as &lt;.
+func (p point) readText(m *markup, t *piece, i int) (point, int) {
 	n, found := after(t.text[i:], "<")
 	i += n
 	rest := t.text[i:]
 	switch {
 	case !found || rest == "":
 	case strings.HasPrefix(rest, "!--"):
-		return point{mode: inComment, within: p.within, hidden: p.hidden}, i + len("!--")
+		if strings.HasPrefix(rest, "!-->") || strings.HasPrefix(rest, "!--->") {
+			m.no(t.at(i-1), endsComment)
+		}
+		return point{mode: inComment, around: p.around}, i + len("!--")
 	case isLetter(rest[0]):
-		return point{mode: tagName, seen: only(strings.ToLower(seenName(rest)), special()), within: p.within, hidden: p.hidden}, i
+		return point{mode: tagName, seen: only(strings.ToLower(seenName(rest)), special()), around: p.around}, i
+	case len(rest) >= len(doctype) && strings.EqualFold(rest[:len(doctype)], doctype):
+		if end, ended := upTo(rest, "<>"); !ended || rest[end] == '<' {
+			m.no(t.at(i-1), "a doctype ends with > in the piece that it begins in")
+		}
 	case rest[0] == '/' && len(rest) > 1 && isLetter(rest[1]):
-		return point{mode: tagName, tag: "/", within: p.within, hidden: p.hidden}, i + 1
+		return point{mode: tagName, tag: "/", around: p.around}, i + 1
 	}
+	m.spend(t, len(rest))
 	return p, i
 }
 
@@ -133,15 +157,18 @@ func (p point) readTag(m *markup, t *piece, i int) (point, int) {
 	case i == len(t.text):
 		return p, i
 	case t.text[i] == '>':
-		return p.content(m), i + 1
+		return p.content(m, t, i), i + 1
 	}
 	p.mode = attrName
-	return p.readName(t, i)
+	return p.readName(m, t, i)
 }
 
 // content is what follows a tag.
-func (p point) content(m *markup) point {
-	next := point{within: p.within, hidden: p.hidden}
+func (p point) content(m *markup, t *piece, i int) point {
+	next := point{around: p.around}
+	if p.tag == "script" && p.hidden {
+		m.no(t.at(i), "a script cannot stand in a conditional comment")
+	}
 	switch {
 	case slices.Contains(special(), p.tag) && p.tag != "meta":
 		next.mode, next.tag = inside, p.tag
@@ -150,21 +177,25 @@ func (p point) content(m *markup) point {
 	case p.tag == "/"+p.within:
 		next.within = ""
 	case slices.Contains(foreign(), p.tag):
-		m.foreign = true
+		next.foreign = true
 	}
 	return next
 }
 
 // readName reads a name or what is left of it. A slash ends it for programs, and does not
 // for html/template.
-func (p point) readName(t *piece, i int) (point, int) {
+func (p point) readName(m *markup, t *piece, i int) (point, int) {
 	n, ended := upTo(t.text[i:], blanks+"=>")
 	name := t.text[i : i+n]
+	if sign := strings.IndexByte(name, '<'); sign >= 0 {
+		p.early(m, t, i+sign)
+	}
 	if name != "" {
 		p.torn = p.torn || p.attr != "" || strings.Contains(name, "/")
 		p.attr = other
-		if strings.EqualFold(name, "srcdoc") {
-			p.attr = "srcdoc"
+		switch lower := strings.ToLower(name); {
+		case lower == "srcdoc", lower == "type" && p.tag == "script":
+			p.attr = lower
 		}
 	}
 	if ended {
@@ -188,7 +219,15 @@ func (p point) readAfterName(m *markup, t *piece, i int) (point, int) {
 	return p, i + 1
 }
 
-func (p point) readBeforeValue(t *piece, i int) (point, int) {
+// early refuses a sign < in the tag of a special element, outside of quotes: html/template
+// finds the end of the element there already.
+func (p point) early(m *markup, t *piece, i int) {
+	if only(p.tag, special()) != "" {
+		m.no(t.at(i), "a sign < cannot stand in a tag; put the value in quotes, or write &lt; in it")
+	}
+}
+
+func (p point) readBeforeValue(m *markup, t *piece, i int) (point, int) {
 	i += blank(t.text[i:])
 	switch {
 	case i == len(t.text):
@@ -197,6 +236,9 @@ func (p point) readBeforeValue(t *piece, i int) (point, int) {
 		p.mode = quoted
 	case t.text[i] == '\'':
 		p.mode = quotedSingly
+	case t.text[i] == '<':
+		p.early(m, t, i)
+		fallthrough
 	default:
 		p.mode = unquoted
 		return p, i
@@ -207,6 +249,9 @@ func (p point) readBeforeValue(t *piece, i int) (point, int) {
 func (p point) readValue(m *markup, t *piece, i int) (point, int) {
 	n, ended := upTo(t.text[i:], p.valueEnds())
 	p.unread(m, t, i, i+n)
+	if p.attr == "type" && (!ended || !slices.Contains(scripts(), strings.ToLower(t.text[i:i+n]))) {
+		m.no(t.at(i), wholeType)
+	}
 	i += n
 	if !ended {
 		return p, i
@@ -217,6 +262,14 @@ func (p point) readValue(m *markup, t *piece, i int) (point, int) {
 	p.mode, p.attr = inTag, ""
 	return p, i
 }
+
+// scripts are types of what html/template reads as a script. For any other it reads HTML
+// where programs find text.
+func scripts() []string {
+	return []string{"text/javascript", "application/javascript", "application/ld+json", "application/json", "module"}
+}
+
+const wholeType = "the type of a script is written in one piece; there are text/javascript, application/javascript, application/ld+json, application/json and module"
 
 func (p point) valueEnds() string {
 	switch p.mode {
@@ -253,18 +306,54 @@ func closes(text string) bool {
 func (p point) readInside(m *markup, t *piece, i int) (point, int) {
 	n, found := p.end(t.text[i:])
 	p.unread(m, t, i, i+n)
+	m.spend(t, p.effort(t.text[i:i+n], len(t.text)-i))
+	if p.tag == "script" {
+		p = p.readScript(m, t, i, i+n)
+	}
+	if found && p.string {
+		m.no(t.at(i+n), `an end tag in a string of a script is no end for html/template; write <\/ in it`)
+	}
 	for j := i; j < i+n; j++ {
-		if t.text[j] == '<' && p.misread(m, t.text[j+1:i+n]) {
+		if t.text[j] == '<' && p.misread(t.text[j+1:i+n]) {
 			m.no(t.at(j), "no tag can stand within <"+p.tag+">; leave it out, or write it otherwise")
 		}
 	}
 	if found {
-		return point{mode: tagName, tag: "/", within: p.within, hidden: p.hidden}, i + n + len("</")
+		return point{mode: tagName, tag: "/", around: p.around}, i + n + len("</")
 	}
 	return p, i + n
 }
 
-// end is where the end tag of the element begins.
+// readScript looks for the strings in a script, in which html/template finds no end of it.
+// Where there is more than strings in double quotes, as in JSON, it gives that up.
+func (p point) readScript(m *markup, t *piece, from, to int) point {
+	for i := from; i < to && !p.unclear; i++ {
+		switch c := t.text[i]; {
+		case c == '"':
+			p.string = !p.string
+		case p.string && c == '\\':
+			i++
+		case !p.string && (strings.IndexByte("'`/<#", c) >= 0 || strings.HasPrefix(t.text[i:], "-->")):
+			p.string, p.unclear = false, true
+			m.spend(t, signs(t.text[i:])*search(t.text[i:]))
+		}
+	}
+	return p
+}
+
+// effort is what the text of the element costs, with so much from its beginning on.
+func (p point) effort(text string, rest int) int {
+	switch p.tag {
+	case "title", "textarea":
+		return strings.Count(text, "<") * rest
+	case "style":
+		return signs(text)*search(text) + decoded(text)
+	}
+	return signs(text)*search(text) + nest*strings.Count(text, "${")
+}
+
+// end is where the end tag of the element begins. A carriage return behind its name ends
+// that for programs, and does not for html/template.
 func (p point) end(text string) (n int, found bool) {
 	for n < len(text) {
 		next, ok := after(text[n:], "</")
@@ -272,7 +361,7 @@ func (p point) end(text string) (n int, found bool) {
 			break
 		}
 		n += next
-		if name := text[n:]; len(name) > len(p.tag) && strings.EqualFold(name[:len(p.tag)], p.tag) && strings.IndexByte(tagEnds, name[len(p.tag)]) >= 0 {
+		if name := text[n:]; len(name) > len(p.tag) && strings.EqualFold(name[:len(p.tag)], p.tag) && strings.IndexByte("> \t\n\f/", name[len(p.tag)]) >= 0 {
 			return n - len("</"), true
 		}
 	}
@@ -280,13 +369,16 @@ func (p point) end(text string) (n int, found bool) {
 }
 
 // misread reports whether a sign < with this behind it is more than text for a program
-// where html/template takes it for text.
-func (p point) misread(m *markup, behind string) bool {
-	switch p.tag {
-	case "title", "textarea": // it is written as &lt; there
+// where html/template takes it for text. What follows it in another piece is not known.
+func (p point) misread(behind string) bool {
+	switch {
+	case p.tag == "title" || p.tag == "textarea": // it is written as &lt; there
 		return false
-	case "style":
-		return m.foreign || behind != "" && (isLetter(behind[0]) || strings.IndexByte("/?", behind[0]) >= 0)
+	case p.foreign || strings.HasPrefix("!--", behind):
+		return true
+	case p.tag == "style":
+		return isLetter(behind[0]) || strings.IndexByte("/?", behind[0]) >= 0
 	}
-	return m.foreign || behind != "" && behind[0] == '/' && strings.HasPrefix(p.tag, strings.ToLower(behind[1:]))
+	name := behind[1:min(len(behind), 1+len(p.tag))]
+	return behind[0] == '/' && strings.EqualFold(name, p.tag[:len(name)])
 }

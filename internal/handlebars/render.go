@@ -91,6 +91,9 @@ func (t *tree) compileText() (*compiled, error) {
 // compileHTML also has html/template find out, once and for all, where in the
 // HTML each value stands. It refuses what has no certain answer.
 func (t *tree) compileHTML() (*compiled, error) {
+	if err := t.refuse(); err != nil {
+		return nil, err
+	}
 	c := &compiled{program: t.program(), part: t.part}
 	set, forms, err := t.escape(c)
 	var ambiguous *htmltemplate.Error
@@ -101,7 +104,7 @@ func (t *tree) compileHTML() (*compiled, error) {
 		return nil, err
 	}
 	c.execute = func(w io.Writer, data any) error { return set.ExecuteTemplate(w, t.entry, data) }
-	return c, t.refuse()
+	return c, nil
 }
 
 // escape has html/template look at the whole form; its refusal is a

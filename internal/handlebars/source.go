@@ -33,8 +33,8 @@ type Source struct {
 	Partials map[string]Part // by the names that {{> name}} says
 }
 
-// Includes lists the names that a part includes in either form, each once. An
-// error is an *Error.
+// Includes lists the names that a part includes in either form, each once, up to more
+// than one mail may have: what has so many is refused by Compile. An error is an *Error.
 func Includes(part Part) ([]string, error) {
 	var names []string
 	for _, form := range []struct{ name, text string }{{"html", part.HTML}, {"text", part.Text}} {
@@ -42,7 +42,8 @@ func Includes(part Part) ([]string, error) {
 		if err != nil {
 			return nil, located(form.name, "", form.text, err)
 		}
-		for _, inc := range includes(nodes) {
+		list := includes(nodes)
+		for _, inc := range list[:min(len(list), maxIncludes+1)] {
 			if !slices.Contains(names, inc.name) {
 				names = append(names, inc.name)
 			}
@@ -77,6 +78,8 @@ type tree struct {
 	nodes map[string][]node
 	order []string // as they were reached
 	total int
+
+	effort map[spot]int // of literals, in bytes that html/template looks through; nil: not known yet
 }
 
 // form gathers the texts of one form. It is nil where the body has none.

@@ -1,5 +1,7 @@
 package handlebars
 
+import "cmp"
+
 // maxWeight bounds what it costs to find the place of every value in the HTML: the
 // tags and texts, those in loops and includes as often as they are looked at.
 const maxWeight = 200_000
@@ -36,6 +38,8 @@ func (s scale) node(name string, n node) int {
 		return 1 + 2*s.list(name, n.body) + s.list(name, n.otherwise)
 	case include:
 		return 1 + s.text(s.target(name, n))
+	case literal:
+		return 1 + min(s.effort[spot{cmp.Or(n.in, name), n.at}]/pace, maxWeight)
 	}
 	return 1
 }

@@ -66,6 +66,7 @@ func TestWhatIsTooMuchIsRefused(t *testing.T) {
 		"rules":        "<style>" + strings.Repeat("a{b:c}", 2_000) + "</style><p>",
 		"work":         "<style>" + strings.Repeat("a{b:c}", 1_000) + "</style>" + strings.Repeat("<p>", 100_000),
 		"deep":         "<style>" + strings.Repeat("i i i i i b{b:c}", 1_000) + "</style>" + strings.Repeat("<i>", 50_000) + strings.Repeat("<b></b>", 50_000),
+		"classes":      "<style>" + strings.Repeat(".b p{b:c}", 1_000) + "</style><div class='" + strings.Repeat("a ", 200_000) + "'>" + strings.Repeat("<p></p>", 4_000),
 		"output":       "<style>p{a:" + strings.Repeat("x", 100_000) + "}</style>" + strings.Repeat("<p>", 100),
 		"declarations": "<style>p{" + strings.Repeat("a:b;", 20_000) + "}</style>" + strings.Repeat("<p>", 1_000),
 	} {

@@ -90,6 +90,7 @@ type element struct {
 	name    string
 	id      string
 	classes []string
+	size    int // of id and classes, in bytes
 }
 
 func elementOf(t *html.Token) element {
@@ -100,10 +101,19 @@ func elementOf(t *html.Token) element {
 			e.id = a.Val
 		case "class":
 			e.classes = strings.Fields(a.Val)
+		default:
+			continue
 		}
+		e.size += len(a.Val)
 	}
 	return e
 }
+
+// lookBytes is how much of an element's id and classes is compared in the time of a look.
+const lookBytes = 256
+
+// cost is what it takes to ask whether the element is of the kind, in looks.
+func (c *compound) cost(e *element) int { return 1 + (1+len(c.classes))*e.size/lookBytes }
 
 func (c *compound) is(e *element) bool {
 	if c.name != "" && c.name != e.name || c.id != "" && c.id != e.id {
@@ -118,14 +128,14 @@ func (c *compound) is(e *element) bool {
 }
 
 // matches reports whether the selector means the last of the open elements. It
-// takes from work every look at an element.
+// takes from work every look at an element, by what that has to be compared.
 func (s selector) matches(open []element, work *int) bool {
 	if len(s) > len(open) || *work <= 0 {
 		return false
 	}
-	*work--
-	last := &s[len(s)-1]
-	if !last.is(&open[len(open)-1]) {
+	last, e := &s[len(s)-1], &open[len(open)-1]
+	*work -= last.cost(e)
+	if !last.is(e) {
 		return false
 	}
 	if len(s) == 1 {

@@ -56,6 +56,10 @@ func TestSearchAcrossWindows(t *testing.T) {
 			t.Errorf("%s: %v", query, got)
 		}
 	}
+	kelvins := strings.Repeat("x", searchWindow-1) + strings.Repeat("\u212a", 9) + strings.Repeat("x", searchWindow)
+	if !containsFold(kelvins, "x"+strings.Repeat("k", 9)+"x") {
+		t.Error("a text that grows shorter by lower case is not found")
+	}
 }
 
 func TestReadAllHoldsWhatItReads(t *testing.T) {

@@ -45,6 +45,15 @@ func newMail(e envelope, raw string) *mail {
 
 func (m *mail) size() int64 { return int64(len(m.raw)) }
 
+// weight is what the mail takes of the mailbox's memory.
+func (m *mail) weight() int64 {
+	n := len(m.raw) + len(m.helo) + len(m.from)
+	for _, to := range m.to {
+		n += len(to)
+	}
+	return int64(n)
+}
+
 // field is one header field, its value unfolded but not decoded.
 type field struct{ Name, Value string }
 

@@ -29,9 +29,9 @@ func (b *mailbox) add(m *mail) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.mails = append(b.mails, m)
-	b.bytes += m.size()
+	b.bytes += m.weight()
 	for len(b.mails) > b.keep || (b.bytes > b.total && len(b.mails) > 1) {
-		b.bytes -= b.mails[0].size()
+		b.bytes -= b.mails[0].weight()
 		b.mails[0] = nil // the array outlives the slice; the mail must not
 		b.mails = b.mails[1:]
 	}
@@ -65,7 +65,7 @@ func (b *mailbox) remove(id string) bool {
 	if n < 0 {
 		return false
 	}
-	b.bytes -= b.mails[n].size()
+	b.bytes -= b.mails[n].weight()
 	b.mails = slices.Delete(b.mails, n, n+1)
 	b.announce()
 	return true

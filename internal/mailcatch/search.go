@@ -55,8 +55,9 @@ func headerContains(m *mail, name, lowered string) bool {
 }
 
 func containsFold(s, lowered string) bool {
-	// Lowering can change a text's length; twice the query is enough overlap.
-	overlap := 2 * len(lowered)
+	// Lowering can change a text's length, most where the Kelvin sign, of three bytes,
+	// becomes k: three times the query is enough overlap.
+	overlap := 3 * len(lowered)
 	for len(s) > searchWindow+overlap {
 		if strings.Contains(strings.ToLower(s[:searchWindow+overlap]), lowered) {
 			return true

@@ -15,6 +15,7 @@ import (
 // application sends, not teach it a relay host's habits.
 const (
 	maxRecipients  = 1000
+	maxAddress     = 1000             // bytes; RFC 5321 section 4.5.3.1.3 has 256
 	maxLine        = 1 << 20          // bytes; RFC 5321 section 4.5.3.1.6 asks for 1000
 	commandTimeout = 5 * time.Minute  // RFC 5321 section 4.5.3.2.7
 	dataTimeout    = 10 * time.Minute // from 354 to the final dot
@@ -56,11 +57,21 @@ type session struct {
 
 var _ smtp.Session = (*session)(nil)
 
+// errLongAddress: a line may have a megabyte, and what is said beside the mails is kept
+// with them.
+func errLongAddress() error {
+	return &smtp.SMTPError{Code: 553, EnhancedCode: smtp.EnhancedCode{5, 1, 3}, Message: "Address too long"}
+}
+
 // Mail implements smtp.Session; every sender is welcome.
 func (s *session) Mail(from string, opts *smtp.MailOptions) error {
+	if len(from) > maxAddress {
+		return errLongAddress()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.env = envelope{helo: s.smtp.Hostname(), from: from}
+	helo := s.smtp.Hostname()
+	s.env = envelope{helo: strings.Clone(helo[:min(len(helo), maxAddress)]), from: from}
 	if opts != nil {
 		s.size = opts.Size
 	}
@@ -69,6 +80,9 @@ func (s *session) Mail(from string, opts *smtp.MailOptions) error {
 
 // Rcpt implements smtp.Session; so is every recipient.
 func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
+	if len(to) > maxAddress {
+		return errLongAddress()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.env.to = append(s.env.to, to)

@@ -150,6 +150,27 @@ func TestRefusesWithinItsLimits(t *testing.T) {
 	say(t, c, 250, "MAIL FROM:<a@example.com>") // the session goes on
 }
 
+// What is said beside a mail is kept with it, and counts.
+func TestTheEnvelopeIsBounded(t *testing.T) {
+	i := running(t, mailcatch.Config{MaxBytes: 1 << 20, TotalBytes: 1 << 20})
+	c := dial(t, i)
+	say(t, c, 250, "EHLO %s", strings.Repeat("x", 100_000))
+	long := strings.Repeat("x", 988) + "@example.com"
+	say(t, c, 553, "MAIL FROM:<x%s>", long)
+	for range 2 {
+		say(t, c, 250, "MAIL FROM:<%s>", long)
+		say(t, c, 553, "RCPT TO:<x%s>", long)
+		for range 600 {
+			say(t, c, 250, "RCPT TO:<%s>", long)
+		}
+		say(t, c, 354, "DATA")
+		say(t, c, 250, "Subject: x\r\n\r\nx\r\n.")
+	}
+	if n := list(t, i, "/api/v2/messages").Total; n != 1 {
+		t.Errorf("%d mails kept, want the newest only", n)
+	}
+}
+
 func TestEndlessLineEndsTheSession(t *testing.T) {
 	i := running(t, mailcatch.Config{})
 	c := dial(t, i)

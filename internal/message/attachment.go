@@ -60,7 +60,7 @@ func (v *validator) filename(pointer, name string) string {
 		v.fault(pointer, CodeInvalidAttachment, "must not contain line breaks or other control characters")
 		return ""
 	}
-	name = strings.TrimSpace(name[strings.LastIndexAny(name, `/\`)+1:])
+	name = baseName(name)
 	switch {
 	case name == "":
 		return defaultName
@@ -72,6 +72,11 @@ func (v *validator) filename(pointer, name string) string {
 		v.fault(pointer, CodeInvalidAttachment, fmt.Sprintf("must be at most %d bytes", v.limits.FilenameLength))
 	}
 	return name
+}
+
+// baseName is the last part of a path, of this system or another.
+func baseName(path string) string {
+	return strings.TrimSpace(path[strings.LastIndexAny(path, `/\`)+1:])
 }
 
 // deceives is every character that makes a name look like another: a
@@ -113,7 +118,7 @@ func (v *validator) contentType(pointer, s, filename string) string {
 	}
 	delete(params, "name") // the filename's older twin: one name for one file
 	formatted := mime.FormatMediaType(kind, params)
-	if formatted == "" {
+	if formatted == "" || len(formatted) > maxContentType { // it can be longer than what was given
 		v.fault(pointer, CodeInvalidAttachment, "must be a media type such as image/png")
 	}
 	return formatted

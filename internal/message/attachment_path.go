@@ -6,6 +6,7 @@ import (
 	"path"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 const maxPath = 2048
@@ -31,8 +32,8 @@ func (v *validator) path(pointer, s string) (name string) {
 		v.fault(pointer, CodeInvalidAttachment, "must not hold a user or password")
 		return ""
 	}
-	name = path.Base(u.Path)
-	if name == "." || name == "/" || name == ".." || len(name) > v.limits.FilenameLength ||
+	name = baseName(path.Clean(u.Path))
+	if name == "." || name == ".." || len(name) > v.limits.FilenameLength || !utf8.ValidString(name) ||
 		strings.ContainsFunc(name, unicode.IsControl) || strings.ContainsFunc(name, deceives) {
 		return ""
 	}

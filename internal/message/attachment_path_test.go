@@ -12,6 +12,7 @@ func TestPathsOfAttachments(t *testing.T) {
 	for path, want := range map[string]string{
 		"https://example.com/a/b.pdf": "b.pdf", "http://example.com": "attachment", "HTTPS://EXAMPLE.COM/x%2Fy.pdf": "y.pdf",
 		"https://example.com/a/..": "attachment", "https://example.com/gpj%E2%80%AEexe": "attachment", "https://example.com/a%0D%0Ab": "attachment",
+		"https://example.com/%FF.pdf": "attachment", "https://example.com/a%5C..": "attachment", "https://example.com/..%20": "attachment", "https://example.com/a%5Cb.pdf": "b.pdf", "https://example.com/a/": "a",
 		"https://[2001:db8::1]:8080/x?y=z#w": "x", "https://example.com/" + strings.Repeat("x", 300): "attachment",
 		"ftp://example.com/x": "", "file:///etc/passwd": "", "gopher://x/": "", "javascript:x": "", "//example.com/x": "", "/x": "", "x": "", "https:///x": "", "https://:80/x": "",
 		"https://user@example.com/": "", "https://user:pw@example.com/": "", "http://exa mple.com/": "", "http://example.com:port/": "", "http:example.com": "",
