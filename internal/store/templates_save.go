@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -79,7 +81,10 @@ func (t *txn) saveAlias(ctx context.Context, m *message.Template) error {
 	}
 	var owner uuid.UUID
 	err = t.row(ctx, `SELECT template_id FROM template_aliases WHERE tenant_id=$1 AND alias=$2`, []any{m.TenantID, m.Alias}, &owner)
-	if err == nil && owner != m.ID {
+	switch {
+	case errors.Is(err, sql.ErrNoRows): // its owner gave it up between the two statements
+		return errAliasVanished
+	case err == nil && owner != m.ID:
 		return refusedTemplate("/alias", message.CodeAliasTaken, "another template has this alias")
 	}
 	return err
