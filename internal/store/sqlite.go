@@ -99,6 +99,7 @@ func sqliteDialect(writer *sql.DB) *dialect {
 		},
 		transient: func(error) bool { return false },
 		away:      sqliteAway,
+		blocked:   func(error) bool { return false }, // writers are alone
 		moved:     func(error) bool { return false },
 		unreached: func(err error) error { return err },
 		patience:  opLimit / 2, // all writers wait for one connection
