@@ -54,7 +54,7 @@ func (s *Store) TakeIn(ctx context.Context, after uuid.UUID, limit int, read rea
 	switch {
 	case err == nil:
 		return look, unread
-	case isUnavailable(err):
+	case isUnavailable(err), len(found) == 0:
 		return message.IntakeLook{}, err
 	}
 	return s.takeInEach(ctx, found, read)

@@ -570,6 +570,18 @@ func TestAnEmailThatCannotBeRefusedStaysAndHoldsUpNobody(t *testing.T) {
 }
 
 // One whose template, say, cannot be looked up now waits, and the others do not.
+func TestAnIntakeThatCannotBeLookedAtIsAnError(t *testing.T) {
+	t.Parallel()
+	c := newCaller(t)
+	c.enqueue(c.conn, letter, nil)
+	if _, err := c.conn.Exec(t.Context(), `ALTER TABLE intake RENAME TO elsewhere`); err != nil {
+		t.Fatal(err)
+	}
+	if look, err := c.store.TakeIn(t.Context(), uuid.Nil, 128, reads); err == nil {
+		t.Errorf("%+v, no error", look)
+	}
+}
+
 func TestAnEmailThatCannotBeReadNowHoldsUpNobody(t *testing.T) {
 	c := newCaller(t)
 	later := c.enqueue(c.conn, strings.Replace(letter, `"s"`, `"later"`, 1), "k")
