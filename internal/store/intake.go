@@ -54,14 +54,14 @@ func (s *Store) TakeIn(ctx context.Context, after uuid.UUID, limit int, read rea
 	switch {
 	case err == nil:
 		return look, unread
-	case isUnavailable(err), len(found) == 0:
+	case len(found) == 0, isUnavailable(err) && !s.blocked(err):
 		return message.IntakeLook{}, err
 	}
 	return s.takeInEach(ctx, found, read)
 }
 
 // takeInEach gives each email a transaction of its own, since one of them is at
-// fault.
+// fault, or has a key that another transaction keeps: that one stays.
 func (s *Store) takeInEach(ctx context.Context, ids []uuid.UUID, read reading) (all message.IntakeLook, err error) {
 	var stuck []error
 	for _, id := range ids {
@@ -71,7 +71,7 @@ func (s *Store) takeInEach(ctx context.Context, ids []uuid.UUID, read reading) (
 			s.log.Error("an enqueued email cannot be stored: it is refused", "message", id, "error", err)
 			taken, err = s.takeInOne(ctx, id, unstorable(read))
 		}
-		if isUnavailable(err) {
+		if isUnavailable(err) && !s.blocked(err) {
 			return all, err
 		}
 		if err != nil {
@@ -86,6 +86,9 @@ func (s *Store) takeInOne(ctx context.Context, id uuid.UUID, read reading) ([]me
 	var look message.IntakeLook
 	var unread error
 	err := s.tx(ctx, "take in", func(ctx context.Context, t *txn) (err error) {
+		if err := t.run(ctx, guard(t.haste)...); err != nil {
+			return err
+		}
 		look, unread, err = t.takeIn(ctx, []uuid.UUID{id}, read)
 		return err
 	})

@@ -570,6 +570,41 @@ func TestAnEmailThatCannotBeRefusedStaysAndHoldsUpNobody(t *testing.T) {
 }
 
 // One whose template, say, cannot be looked up now waits, and the others do not.
+// A large batch, say, is being stored under the key.
+func TestAnEmailWhoseKeyIsLockedHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	c := newCaller(t)
+	locked, other := c.enqueue(c.conn, letter, "mine"), c.enqueue(c.conn, letter, nil)
+	_, lock := besides(t, c.url)
+	if _, err := lock.ExecContext(t.Context(), `INSERT INTO idempotency (tenant_id, key, hash, message_id, response, expires_at)
+		VALUES (1, 'mine', '', $1, '{}', 0)`, uuid.New()); err != nil {
+		t.Fatal(err)
+	}
+	look, err := c.store.TakeIn(t.Context(), uuid.Nil, 128, reads)
+	if !errors.Is(err, message.ErrUnavailable) || look.Last != other || len(look.Taken) != 1 || look.Taken[0].ID != other {
+		t.Errorf("%+v, %v", look, err)
+	}
+	if err := lock.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if taken := c.takeIn(); len(taken) != 1 || taken[0].ID != locked {
+		t.Errorf("then %+v", taken)
+	}
+}
+
+func TestALockedIntakeIsAnError(t *testing.T) {
+	t.Parallel()
+	c := newCaller(t)
+	c.enqueue(c.conn, letter, nil)
+	_, lock := besides(t, c.url)
+	if _, err := lock.ExecContext(t.Context(), `LOCK TABLE intake`); err != nil {
+		t.Fatal(err)
+	}
+	if look, err := c.store.TakeIn(t.Context(), uuid.Nil, 128, reads); !errors.Is(err, message.ErrUnavailable) || look.Last != uuid.Nil {
+		t.Errorf("%+v, %v", look, err)
+	}
+}
+
 func TestAnIntakeThatCannotBeLookedAtIsAnError(t *testing.T) {
 	t.Parallel()
 	c := newCaller(t)
