@@ -32,6 +32,7 @@ type dialect struct {
 	transient func(error) bool                                               // the transaction was rolled back and may be repeated
 	away      func(error) bool                                               // the database cannot serve now
 	blocked   func(error) bool                                               // a lock was waited for in vain: the transaction was rolled back
+	refused   func(error) bool                                               // a statement is not taken, whatever rows there are: a table, a column or a right is missing
 	moved     func(error) bool                                               // the server is not, or no longer, the one that writes
 	unreached func(error) error                                              // names the reason why there is no connection
 	patience  time.Duration                                                  // with which a connection is waited for

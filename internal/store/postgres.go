@@ -170,6 +170,7 @@ func postgresDialect(config *pgxpool.Config, log *slog.Logger) *dialect {
 		transient:  rolledBack,
 		away:       postgresAway,
 		blocked:    lockedOut,
+		refused:    statementRefused,
 		moved:      readOnly,
 		unreached:  namePooler,
 		patience:   patience,
@@ -227,6 +228,12 @@ func readOnly(err error) bool {
 func lockedOut(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.Code == "55P03"
+}
+
+// statementRefused finds what PostgreSQL calls a syntax error or access rule violation.
+func statementRefused(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && strings.HasPrefix(pg.Code, "42")
 }
 
 // postgresAway finds the failures of a server that cannot serve now: gone,
