@@ -38,7 +38,8 @@ const (
 // message.ErrUnavailable then, beside what was taken.
 //
 // An email that the database does not take, for a reason of its own, is refused as
-// well; if that fails too, it stays where it is, and holds up no other.
+// well; if that fails too, it stays where it is, and holds up no other. Where a table, a
+// column or a right is missing, nothing is taken, and that is the error.
 func (s *Store) TakeIn(ctx context.Context, after uuid.UUID, limit int, read reading) (message.IntakeLook, error) {
 	var found []uuid.UUID
 	var look message.IntakeLook
@@ -54,7 +55,7 @@ func (s *Store) TakeIn(ctx context.Context, after uuid.UUID, limit int, read rea
 	switch {
 	case err == nil:
 		return look, unread
-	case len(found) == 0, isUnavailable(err) && !s.blocked(err):
+	case len(found) == 0, s.refused(err), isUnavailable(err) && !s.blocked(err):
 		return message.IntakeLook{}, err
 	}
 	return s.takeInEach(ctx, found, read)
@@ -67,11 +68,11 @@ func (s *Store) takeInEach(ctx context.Context, ids []uuid.UUID, read reading) (
 	for _, id := range ids {
 		all.Last = id
 		taken, err := s.takeInOne(ctx, id, read)
-		if err != nil && !isUnavailable(err) {
+		if err != nil && !isUnavailable(err) && !s.refused(err) {
 			s.log.Error("an enqueued email cannot be stored: it is refused", "message", id, "error", err)
 			taken, err = s.takeInOne(ctx, id, unstorable(read))
 		}
-		if isUnavailable(err) && !s.blocked(err) {
+		if s.refused(err) || isUnavailable(err) && !s.blocked(err) {
 			return all, err
 		}
 		if err != nil {

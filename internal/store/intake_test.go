@@ -617,6 +617,25 @@ func TestAnIntakeThatCannotBeLookedAtIsAnError(t *testing.T) {
 	}
 }
 
+// A login that may not write a table, say, can store no email at all.
+func TestATableThatCannotBeWrittenIsNoFaultOfTheEmails(t *testing.T) {
+	t.Parallel()
+	c := newCaller(t)
+	id := c.enqueue(c.conn, letter, nil)
+	for _, columns := range []string{"due_at TO due", "due TO due_at"} {
+		if _, err := c.conn.Exec(t.Context(), `ALTER TABLE outbox RENAME COLUMN `+columns); err != nil {
+			t.Fatal(err)
+		}
+		taken, err := c.take(reads)
+		if lost := columns == "due_at TO due"; lost && (err == nil || len(taken) > 0) || !lost && (err != nil || len(taken) != 1 || taken[0].Refused != nil) {
+			t.Errorf("%s: %+v, %v", columns, taken, err)
+		}
+	}
+	if view := c.view(id); view.Deliveries[0].Status != message.StatusQueued {
+		t.Errorf("%+v", view.Deliveries)
+	}
+}
+
 func TestAnEmailThatCannotBeReadNowHoldsUpNobody(t *testing.T) {
 	c := newCaller(t)
 	later := c.enqueue(c.conn, strings.Replace(letter, `"s"`, `"later"`, 1), "k")
