@@ -34,7 +34,7 @@ type Config struct {
 // long as Config.Patience and the context allow; a wait that the server asks for is
 // kept. What nobody knows to have happened is repeated only where that cannot do it
 // twice. The error of a call is an *Error, or wraps ErrUnreachable, or is that of the
-// context.
+// context; where what was passed cannot be sent at all, it is another, at once.
 type Client struct{ api *exchange.Exchange }
 
 // NewClient returns a client. It opens no connection yet.

@@ -125,25 +125,31 @@ func notStored(a message.Acceptance, err error) bool {
 	return a.Replayed || errors.As(err, &refused)
 }
 
-// Check makes of the draft what Accept would commit, at this host's time, and
-// stores nothing. Its error is Accept's, except that no daily quota is asked for.
-func (s *Service) Check(ctx context.Context, by *message.Grant, draft *message.Draft) (*message.Message, error) {
+// Check makes of the draft what Accept would commit, at this host's time, lets look see
+// it, and stores nothing. Its error is Accept's, except that no daily quota is asked for,
+// or look's. What look keeps of the message counts no more for what all may hold.
+func (s *Service) Check(ctx context.Context, by *message.Grant, draft *message.Draft, look func(*message.Message) error) error {
+	held := s.room()
+	defer held.leave()
 	m, err := s.compose(ctx, by, draft)
+	if err == nil {
+		err = held.take(m)
+	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	_, domain, _ := strings.Cut(m.Head.From.Email, "@")
 	switch {
 	case !by.May(message.RightSend):
-		return nil, &message.Error{Code: message.CodeRestrictedAPIKey, Detail: "this API key may not send"}
+		return &message.Error{Code: message.CodeRestrictedAPIKey, Detail: "this API key may not send"}
 	case !by.AllowsSender(domain):
-		return nil, &message.Error{Code: message.CodeDomainNotAllowed, Detail: "this API key may not send from " + domain}
+		return &message.Error{Code: message.CodeDomainNotAllowed, Detail: "this API key may not send from " + domain}
 	}
 	if s.fetcher == nil && hasPaths(draft) {
-		return nil, refusePaths(draft)
+		return refusePaths(draft)
 	}
 	m.CreatedAt = s.now()
-	return m, nil
+	return look(m)
 }
 
 // compose renders and validates the draft: it is the way of all messages.

@@ -27,12 +27,16 @@ func TestACheckRefusesAsAcceptDoesAndStoresNothing(t *testing.T) {
 		"other sender":  {message.KeyLimits{Scope: message.ScopeSending, Domains: []string{"shop.example"}}, draft(), message.CodeDomainNotAllowed},
 		"may only read": {message.KeyLimits{Scope: message.ScopeRead}, draft(), message.CodeRestrictedAPIKey},
 	} {
-		m, err := s.Check(t.Context(), &message.Grant{TenantID: 7, KeyLimits: row.limits}, row.draft)
+		var m *message.Message
+		err := s.Check(t.Context(), &message.Grant{TenantID: 7, KeyLimits: row.limits}, row.draft, func(made *message.Message) error {
+			m = made
+			return nil
+		})
 		var e *message.Error
 		switch {
 		case row.want == "" && (err != nil || m.TenantID != 7 || m.CreatedAt.IsZero()):
 			t.Errorf("%s: %+v, %v", name, m, err)
-		case row.want != "" && (!errors.As(err, &e) || e.Code != row.want):
+		case row.want != "" && (m != nil || !errors.As(err, &e) || e.Code != row.want):
 			t.Errorf("%s: %v, want %s", name, err, row.want)
 		}
 	}

@@ -119,6 +119,7 @@ func TestWhatIsMadeOfTemplatesIsBounded(t *testing.T) {
 		}
 		if err := post(byTemplate); len(past) == 0 { // the innermost
 			past["a message"] = err
+			past["a dry run"] = s.Check(ctx, message.Unrestricted(1), byTemplate, func(*message.Message) error { return nil })
 			_, past["a batch"] = accept.NewBatches(batchFunc(commitBatch), s).AcceptBatch(ctx, message.Unrestricted(1), request(false, byTemplate))
 			if err := post(withFiles(message.DraftAttachment{Data: make([]byte, 1<<20)})); err != nil {
 				t.Errorf("one without a template: %v", err)
@@ -135,11 +136,36 @@ func TestWhatIsMadeOfTemplatesIsBounded(t *testing.T) {
 			t.Errorf("%s past the bound: %v", name, err)
 		}
 	}
-	if len(past) != 2 || c.made != 9 {
+	if len(past) != 3 || c.made != 10 {
 		t.Errorf("%d past the bound, %d rendered", len(past), c.made)
 	}
 	if held = 10; post(byTemplate) != nil { // what the others took was given back
 		t.Error("nothing is accepted any more")
+	}
+}
+
+func TestWhatADryRunMakesOfATemplateCountsAsLongAsItIsLookedAt(t *testing.T) {
+	byTemplate := templated()
+	byTemplate.From = "a@example.com"
+	s := accept.New(storeFunc(commitAll), message.DefaultLimits(), (&wakes{}).wake, time.Now,
+		accept.WithTemplates(&copies{text: strings.Repeat("x", 24<<20)}))
+	looking := 0
+	var look func(*message.Message) error
+	look = func(*message.Message) error {
+		if looking++; looking > 20 {
+			return nil
+		}
+		return s.Check(t.Context(), message.Unrestricted(1), byTemplate, look)
+	}
+	for range 2 {
+		err := look(nil)
+		var refused *message.Error
+		if !errors.As(err, &refused) || refused.Code != message.CodeOverloaded {
+			t.Fatalf("past the bound: %v", err)
+		}
+	}
+	if looking != 2*(1+7) { // the eighth would be past 192 MiB by its subject
+		t.Errorf("looked %d times", looking)
 	}
 }
 

@@ -16,7 +16,8 @@ import (
 // the others. The same key with the same hash answers the first message's id
 // and Replayed; with another hash, a *message.Error with
 // CodeIdempotencyConflict. Two submissions of one key at the same moment: the
-// second waits for the first. A lost reply of the commit is
+// second waits for the first, and fails where that takes long, at worst with
+// others of its tenant that have a key. A lost reply of the commit is
 // message.ErrUnavailable: the caller repeats with the same key. Safe for
 // concurrent use.
 //

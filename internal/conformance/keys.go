@@ -50,6 +50,7 @@ func Keys(t *testing.T, fixture func(t *testing.T) KeyFixture) {
 		{"a use is written once a minute", keyUses},
 		{"a rate grants what is left of it", rateGrants},
 		{"a rate comes back with time", rateComesBack},
+		{"a clock that was far ahead ends no limit's key", limitsAfterFarAhead},
 		{"many keys are counted apart", ratesApart},
 		{"requests at the same moment share a rate", ratesTogether},
 		{"a quota grants what is left of the day", quotaGrants},

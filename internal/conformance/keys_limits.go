@@ -161,3 +161,24 @@ func quotaGivenBack(b *keyBench) {
 	b.check(b.store.ReturnRecipients(b.Context(), []message.QuotaReturn{back}))
 	same(b, "another tenant's", b.recipients(g, 1).Left, 1)
 }
+
+// limitsAfterFarAhead sets the clock back, as after a start of the database with a wrong
+// one: a key grants nothing twice, and is not refused until that time comes again.
+func limitsAfterFarAhead(b *keyBench) {
+	steady(b, []int{2, 0, 1}, func(g *message.Grant) []int {
+		got := []int{b.requests(g, 2).Granted}
+		b.clock.Advance(-30 * 24 * time.Hour)
+		got = append(got, b.requests(g, 1).Granted)
+		b.clock.Advance(750 * time.Millisecond)
+		return append(got, b.requests(g, 2).Granted)
+	})
+	g := limited(0, 2)
+	today := b.recipients(g, 1).Day
+	b.clock.Advance(30 * 24 * time.Hour)
+	same(b, "granted far ahead", b.recipients(g, 2).Granted, 2)
+	b.clock.Advance(-30 * 24 * time.Hour)
+	c := b.recipients(g, 1)
+	same(b, "granted, day", []int64{int64(c.Granted), c.Day}, []int64{0, today})
+	b.clock.Advance(24 * time.Hour)
+	same(b, "granted tomorrow", b.recipients(g, 1).Granted, 1)
+}

@@ -11,7 +11,9 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // maxAnswer bounds what is read of an answer: a message of 25 MB whose every sign is
@@ -60,7 +62,8 @@ type Request struct {
 }
 
 // Do sends the request and reads the answer's JSON into answer. The error is a
-// *Problem unless the status is 2xx, or wraps ErrUnreachable, or is the end of ctx.
+// *Problem unless the status is 2xx, or wraps ErrUnreachable, or is the end of ctx;
+// it is another where nothing can be asked with what was given.
 //
 // It is repeated while Patience lasts: whatever has an idempotency key or only reads,
 // also where nobody knows whether the server has done it; anything else only where
@@ -98,6 +101,12 @@ func (e *Exchange) try(ctx context.Context, r Request, answer any) (http.Header,
 }
 
 func (e *Exchange) request(ctx context.Context, r Request) (*http.Request, error) {
+	switch {
+	case strings.ContainsFunc(e.config.Key, unicode.IsControl):
+		return nil, errors.New("make request: the API key must not contain line breaks or other control characters")
+	case strings.ContainsFunc(r.Key, unicode.IsControl):
+		return nil, errors.New("make request: the idempotency key must not contain line breaks or other control characters")
+	}
 	request, err := http.NewRequestWithContext(ctx, r.Method, e.config.URL+r.Path, bytes.NewReader(r.Body))
 	if err != nil {
 		return nil, fmt.Errorf("make request: %w", err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -93,5 +94,19 @@ func TestRetryAfterIsBounded(t *testing.T) {
 	response := &http.Response{StatusCode: 503, Header: http.Header{"Retry-After": {"99999999999999"}}}
 	if p := problemOf(response, nil); p.RetryAfter <= 0 || time.Now().Add(p.RetryAfter).Year() > time.Now().Year()+2 {
 		t.Errorf("%v", p.RetryAfter)
+	}
+}
+
+// A key that was read from a file with its line break reaches no server, however often.
+func TestWhatNoHeaderCanHoldIsNotRepeated(t *testing.T) {
+	for name, c := range map[string]struct{ key, idempotency string }{
+		"API key": {"secret\n", "once"}, "idempotency key": {"secret", "a\x00b"},
+	} {
+		e := New(Config{URL: "http://127.0.0.1:1", Key: c.key, Patience: 2 * time.Second})
+		begun := time.Now()
+		_, err := e.Do(t.Context(), Request{Method: http.MethodPost, Path: "/", Key: c.idempotency}, nil)
+		if err == nil || errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), name) || strings.Contains(err.Error(), "secret") || time.Since(begun) > time.Second {
+			t.Errorf("%s: %v after %v", name, err, time.Since(begun))
+		}
 	}
 }

@@ -137,7 +137,7 @@ func TestALongNewsletterCompiles(t *testing.T) {
 	style := "<style>" + strings.Repeat("@media (max-width: 600px) { .a > b:hover { background: url('x.png') } }\n", 800) + "</style>"
 	page := strings.Repeat("<tr><td class=\"x\" style=\"font-family:'A'\"><a href=\"https://e.org/?a=b\">x</a></td></tr>\n", 4_500)
 	few := strings.Repeat("1 < 2\n", 1_000)
-	icons := "<style>" + strings.Repeat(".icon-a::before { content: \"\\f101\" }\n", 1_500) + "</style>"
+	icons := "<style>" + strings.Repeat(".i::before { content: \"\\f101\" }\n", 700) + "</style>"
 	script := `<script type="application/ld+json">{"@context": "http://schema.org", "name": "{{a}}"}</script>`
 	tracker := `<script>window.x = window.x || []; x.push('a');</script>`
 	for _, body := range []string{script + few + page, page + tracker + page[:len(page)/8]} {

@@ -18,10 +18,11 @@ type Accepter interface {
 	Accept(ctx context.Context, by *message.Grant, draft *message.Draft, key string, hash [32]byte) (message.Acceptance, error)
 }
 
-// Checker tells what Accept would make of a draft, and takes nothing in. The error
-// is Accept's, except that no daily quota is asked for. Safe for concurrent use.
+// Checker shows to look what Accept would make of a draft, and takes nothing in. The
+// error is Accept's, except that no daily quota is asked for, or look's. The message may
+// be large: look keeps nothing of it. Safe for concurrent use.
 type Checker interface {
-	Check(ctx context.Context, by *message.Grant, draft *message.Draft) (*message.Message, error)
+	Check(ctx context.Context, by *message.Grant, draft *message.Draft, look func(*message.Message) error) error
 }
 
 // Contents reads messages with all that is sent: their content and the bytes of

@@ -40,25 +40,32 @@ const maxPreview = 16 << 10
 
 // tryOut answers what would be sent, and stores nothing.
 func (a *api) tryOut(w http.ResponseWriter, r *http.Request, draft *message.Draft) error {
-	m, err := a.Check.Check(r.Context(), grantOf(r), draft)
+	var run wire.DryRun
+	err := a.Check.Check(r.Context(), grantOf(r), draft, func(m *message.Message) (err error) {
+		run, err = preview(m, draft)
+		return err
+	})
 	if err != nil {
 		return err
 	}
+	return write(w, http.StatusOK, run)
+}
+
+// preview tells what the draft, which was found valid as m, would come to.
+func preview(m *message.Message, draft *message.Draft) (wire.DryRun, error) {
 	mail, err := render.New(m)
 	var unrendered *message.SendError
 	if errors.As(err, &unrendered) {
-		return fault(message.CodeValidation, unrendered.Text)
+		return wire.DryRun{}, fault(message.CodeValidation, unrendered.Text)
 	}
 	if err != nil {
-		return err
+		return wire.DryRun{}, err
 	}
-	preview := &start{room: maxPreview}
-	if _, err := mail.WriteTo(preview); err != nil && !errors.Is(err, errFull) {
-		return err
+	beginning := &start{room: maxPreview}
+	if _, err := mail.WriteTo(beginning); err != nil && !errors.Is(err, errFull) {
+		return wire.DryRun{}, err
 	}
-	return write(w, http.StatusOK, wire.NewDryRun(m, draft, wire.Preview{
-		Size: mail.Size(), UTF8: mail.UTF8(), Start: string(preview.text),
-	}))
+	return wire.NewDryRun(m, draft, wire.Preview{Size: mail.Size(), UTF8: mail.UTF8(), Start: string(beginning.text)}), nil
 }
 
 var errFull = errors.New("enough was written")

@@ -33,6 +33,7 @@ type Intake struct {
 	cfg   Config
 	woken chan struct{}
 	past  uuid.UUID // where the last round ended; zero: where nothing waits any more
+	seen  uuid.UUID // the last that the round, or a glance after it, looked at
 	loops *loop.Group
 }
 
@@ -68,7 +69,7 @@ func (in *Intake) run(ctx context.Context) {
 		}
 		if err != nil {
 			in.complain(ctx, "take in some enqueued mail", err)
-			_ = backoff.Wait(ctx) // its only error is the end of ctx, which ends the loop
+			in.pause(ctx, backoff.Step())
 			continue
 		}
 		backoff.Reset()
@@ -76,6 +77,23 @@ func (in *Intake) run(ctx context.Context) {
 		case <-in.woken:
 		case <-time.After(in.cfg.Random.Jitter(in.cfg.Poll)):
 		case <-ctx.Done():
+		}
+	}
+}
+
+// pause is before those that stay are asked about again. What is rung for meanwhile does
+// not wait for its end.
+func (in *Intake) pause(ctx context.Context, d time.Duration) {
+	over := time.NewTimer(d)
+	defer over.Stop()
+	for {
+		select {
+		case <-in.woken:
+			in.glance(ctx)
+		case <-over.C:
+			return
+		case <-ctx.Done():
+			return
 		}
 	}
 }
@@ -101,7 +119,7 @@ func (in *Intake) listen(ctx context.Context) {
 	backoff := pause.Backoff{First: 100 * time.Millisecond, Most: 10 * time.Second, Random: in.cfg.Random}
 	for ctx.Err() == nil {
 		if err := in.cfg.Store.AwaitEnqueued(ctx); err != nil {
-			_ = backoff.Wait(ctx) // as above
+			_ = backoff.Wait(ctx) // its only error is the end of ctx, which ends the loop
 			continue
 		}
 		backoff.Reset()

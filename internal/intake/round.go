@@ -26,6 +26,7 @@ const (
 func (in *Intake) round(ctx context.Context) (taken int, err error) {
 	r := reader{read: in.cfg.Read}
 	var past uuid.UUID
+	in.seen = uuid.Nil
 	for looks := 0; looks < mostLooks && ctx.Err() == nil; {
 		look, stay := in.cfg.Store.TakeIn(ctx, past, batch, r.ask)
 		in.tell(look.Taken)
@@ -34,6 +35,7 @@ func (in *Intake) round(ctx context.Context) (taken int, err error) {
 			in.past = uuid.Nil
 			return taken, cmp.Or(stay, err)
 		}
+		in.seen = look.Last
 		if stay != nil {
 			past = look.Last
 			if err == nil && bytes.Compare(in.past[:], past[:]) > 0 {
@@ -47,6 +49,22 @@ func (in *Intake) round(ctx context.Context) (taken int, err error) {
 	}
 	in.past = past
 	return taken, err
+}
+
+// glance takes in what has come behind all that was looked at, as far as its reading waits
+// for nothing. What stays of it, or came with an older id, is the next round's.
+func (in *Intake) glance(ctx context.Context) {
+	r := reader{read: in.cfg.Read, late: true}
+	for looks := 0; looks < mostLooks && ctx.Err() == nil; looks++ {
+		look, stay := in.cfg.Store.TakeIn(ctx, in.seen, batch, r.ask)
+		in.tell(look.Taken)
+		if look.Last == uuid.Nil {
+			return
+		}
+		if stay != nil {
+			in.seen = look.Last
+		}
+	}
 }
 
 // reader asks what emails are. Once one has waited in vain, the others of the round get

@@ -114,3 +114,36 @@ func TestARoundEndsUnderALoadThatDoesNot(t *testing.T) {
 		}
 	})
 }
+
+// A pause is for those that stay: what is rung for meanwhile is taken in at once, beside
+// others that are not ready either.
+func TestWhatIsRungForInAPauseDoesNotWaitForItsEnd(t *testing.T) {
+	started(t, func(d *desk, _ func() []message.Lane) {
+		asked := map[uint64]int{}
+		d.asked(func(ctx context.Context, number uint64) error {
+			asked[number]++
+			if number == 1 || number%3 == 0 {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return nil
+		})
+		d.put(true, mails(1)...)
+		time.Sleep(43 * time.Second) // the seventh pause began at 41.3 s and is one of 6.4
+		before := asked[1]
+		for range 4 {
+			d.put(true, mails(3)...)
+			time.Sleep(50 * time.Millisecond)
+		}
+		synctest.Wait()
+		if n, _ := d.left(); n != 5 || asked[1] != before {
+			t.Errorf("%d left, the first was asked for %d times more", n, asked[1]-before)
+		}
+		d.asked(func(context.Context, uint64) error { return nil })
+		time.Sleep(6 * time.Second)
+		synctest.Wait()
+		if n, _ := d.left(); n != 0 {
+			t.Errorf("%d are forgotten", n)
+		}
+	})
+}

@@ -15,24 +15,61 @@ import (
 
 // Accept commits messages with their deliveries, outbox rows and idempotency
 // keys, in one transaction for all. One that cannot be stored gets its own
-// error; with message.ErrUnavailable nobody knows whether it was committed.
+// error; with message.ErrUnavailable nobody knows whether it was committed. A key that
+// another transaction keeps for long fails, with that, those of its tenant that have one.
 func (s *Store) Accept(ctx context.Context, submissions []message.Submission) []message.Acceptance {
 	answers := make([]message.Acceptance, len(submissions))
 	jobs := make([]accepting, len(submissions))
 	for i := range submissions {
 		jobs[i] = accepting{Submission: submissions[i], answer: &answers[i]}
 	}
-	err := s.tx(ctx, "accept", func(ctx context.Context, t *txn) error { return accept(ctx, t, jobs) })
+	if err := s.acceptAll(ctx, jobs, accept); len(jobs) > 1 && s.blocked(err) {
+		for _, part := range apart(jobs) {
+			_ = s.acceptAll(ctx, part, acceptInHaste) // each answer has it
+		}
+	}
+	return answers
+}
+
+// acceptAll commits messages in one transaction for all and leaves their answers.
+func (s *Store) acceptAll(ctx context.Context, jobs []accepting, do func(context.Context, *txn, []accepting) error) error {
+	err := s.tx(ctx, "accept", func(ctx context.Context, t *txn) error { return do(ctx, t, jobs) })
 	for i := range jobs {
 		one := err
 		if err != nil && !isUnavailable(err) { // one of them is at fault, or a repetition that is never to be stored
 			one = s.tx(ctx, "accept", func(ctx context.Context, t *txn) error { return t.acceptAsking(ctx, jobs[i:i+1]) })
 		}
 		if one != nil {
-			answers[i] = message.Acceptance{Err: one}
+			*jobs[i].answer = message.Acceptance{Err: one}
 		}
 	}
-	return answers
+	return err
+}
+
+// apart divides messages of which one has waited in vain, as for a key that another
+// transaction has just taken and keeps: those without a key wait for none, and the others
+// fail for nobody but their tenant.
+func apart(jobs []accepting) [][]accepting {
+	parts, place := [][]accepting{nil}, map[int64]int{}
+	for _, job := range jobs {
+		at := 0
+		if tenant := job.Message.TenantID; job.IdempotencyKey != "" {
+			if at = place[tenant]; at == 0 {
+				at = len(parts)
+				place[tenant], parts = at, append(parts, nil)
+			}
+		}
+		parts[at] = append(parts[at], job)
+	}
+	return slices.DeleteFunc(parts, func(part []accepting) bool { return len(part) == 0 })
+}
+
+// acceptInHaste is accept for messages that have waited long.
+func acceptInHaste(ctx context.Context, t *txn, jobs []accepting) error {
+	if err := t.run(ctx, guard(t.haste)...); err != nil {
+		return err
+	}
+	return accept(ctx, t, jobs)
 }
 
 // accepting is a submission and the place of its answer.

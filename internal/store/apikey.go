@@ -52,15 +52,13 @@ func (s *Store) CreateKey(ctx context.Context, k *message.APIKey) error {
 	})
 }
 
-// roomForKey refuses one key more than a tenant may have. Those who make keys of one
-// tenant wait for each other: what they count stays true until their commit.
+// roomForKey refuses one key more than a tenant may have.
 func (t *txn) roomForKey(ctx context.Context, tenant int64) error {
-	err := t.rows(ctx, `SELECT 1 FROM tenants WHERE id=$1`+t.lockRows, []any{tenant}, func(rows row) error { return rows.Scan(new(int)) })
-	if err != nil {
+	if err := t.lockTenant(ctx, tenant); err != nil {
 		return err
 	}
 	n := 0
-	err = t.row(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM api_keys WHERE tenant_id=$1 AND revoked_at IS NULL LIMIT $2) AS counted`,
+	err := t.row(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM api_keys WHERE tenant_id=$1 AND revoked_at IS NULL LIMIT $2) AS counted`,
 		[]any{tenant, message.MostKeys}, &n)
 	if err == nil && n >= message.MostKeys {
 		var faults message.Faults

@@ -89,8 +89,11 @@ func (t *txn) attachments(ctx context.Context, messages map[uuid.UUID]*message.M
 		ORDER BY a.message_id, a.n`, func(rows row) error {
 		var id uuid.UUID
 		a, err := scanAttachment(rows, &id)
+		if err != nil {
+			return err // and nobody knows whose it is
+		}
 		messages[id].Attachments = append(messages[id].Attachments, a)
-		return err
+		return nil
 	})
 }
 

@@ -27,16 +27,17 @@ func (c contents) hasAll(bids []message.Bid) bool {
 
 // contentsFor reads the messages that the bids are likely to win: copies that
 // are stale cost a look at their row. When one message cannot be read at all,
-// each is read for itself, and that one stays empty.
+// each is read for itself, and that one stays empty. Where it is the statement that the
+// database refuses, no message is at fault.
 func (s *Store) contentsFor(ctx context.Context, bids []message.Bid) (contents, error) {
 	known, err := s.look(ctx, bids)
-	if err == nil || isUnavailable(err) {
+	if err == nil || isUnavailable(err) || s.refused(err) {
 		return known, err
 	}
 	known = contents{}
 	for i, bid := range bids {
 		one, err := s.look(ctx, bids[i:i+1])
-		if isUnavailable(err) {
+		if isUnavailable(err) || s.refused(err) {
 			return nil, err
 		}
 		if err != nil {

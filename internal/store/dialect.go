@@ -18,6 +18,7 @@ type dialect struct {
 	lockRows   string // appended to a SELECT: lock its rows; "": writers are alone anyway
 	relayGuard string // run first in the relay's transaction; "": nothing
 	sweepGuard string // run first in a sweep of leases; fails where deliveries cannot be changed; "": nothing
+	haste      string // run first in a transaction that is to wait for no lock for long; "": nothing
 	epoch      string // an expression that changes when the database was restarted
 	hasTable   string // asks whether the table $1 exists
 	traces     string // begins the call that finds, from 1, a text in a message's head whose ASCII letters are in lower case
@@ -30,6 +31,8 @@ type dialect struct {
 	locked    func(context.Context, *sql.DB) ([]goose.ProviderOption, error) // keeps migrations apart
 	transient func(error) bool                                               // the transaction was rolled back and may be repeated
 	away      func(error) bool                                               // the database cannot serve now
+	blocked   func(error) bool                                               // a lock was waited for in vain: the transaction was rolled back
+	refused   func(error) bool                                               // a statement is not taken, whatever rows there are: a table, a column or a right is missing
 	moved     func(error) bool                                               // the server is not, or no longer, the one that writes
 	unreached func(error) error                                              // names the reason why there is no connection
 	patience  time.Duration                                                  // with which a connection is waited for

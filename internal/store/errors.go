@@ -51,6 +51,10 @@ func (e *connectError) Unwrap() error { return e.err }
 // to be read, because it expired in between. The next try takes it.
 var errKeyVanished = errors.New("idempotency key expired meanwhile")
 
+// errAliasVanished: an alias was another template's when it was to be taken, and nobody's
+// when its owner was to be read. The next try takes it.
+var errAliasVanished = errors.New("alias was given up meanwhile")
+
 // errClosed: the store was closed.
 var errClosed = errors.New("store closed")
 

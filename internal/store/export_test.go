@@ -3,6 +3,9 @@ package store
 import (
 	"context"
 	"database/sql"
+	"slices"
+	"strings"
+	"sync"
 
 	"github.com/postrider/postrider/internal/message"
 )
@@ -29,4 +32,28 @@ func Migrating(ctx context.Context, url string) (*sql.DB, func() error, error) {
 	}
 	defer func() { _ = s.Close() }()
 	return s.migrating()
+}
+
+// Before has do done once, before the first statement of a transaction that begins so.
+func (s *Store) Before(statement string, do func()) {
+	begin := s.begin
+	var once sync.Once
+	s.begin = func(ctx context.Context, conn *sql.Conn, readOnly bool) (transaction, error) {
+		tx, err := begin(ctx, conn, readOnly)
+		return before{tx, func(commands []command) {
+			if slices.ContainsFunc(commands, func(c command) bool { return strings.HasPrefix(c.query, statement) }) {
+				once.Do(do)
+			}
+		}}, err
+	}
+}
+
+type before struct {
+	transaction
+	look func([]command)
+}
+
+func (b before) run(ctx context.Context, commands []command, last bool) error {
+	b.look(commands)
+	return b.transaction.run(ctx, commands, last)
 }

@@ -252,3 +252,31 @@ func TestADamagedMessageFailsAlone(t *testing.T) {
 		}
 	}
 }
+
+// A login that may not read a table, say, can read no message at all: none of them is at
+// fault, and a claim that cannot be worked on would only count against it.
+func TestATableThatCannotBeReadIsNoDamagedMessage(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ url, driver, file string }{
+		"postgres": {storetest.Postgres(t), "pgx", ""}, "sqlite": {storetest.SQLite(t), "sqlite", "sqlite:"},
+	} {
+		s := open(t, c.url, message.Process{ID: uuid.New()}, conformance.NewClock())
+		m := mail()
+		post(t, s, m)
+		db, err := sql.Open(c.driver, strings.TrimPrefix(c.url, c.file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = db.Close() }()
+		bids := []message.Bid{{Ref: message.Ref{Key: message.Key{MessageID: m.Message.ID}, Dispatch: 1}}}
+		for _, columns := range []string{"content TO contents", "contents TO content"} {
+			if _, err := db.ExecContext(t.Context(), `ALTER TABLE messages RENAME COLUMN `+columns); err != nil {
+				t.Fatal(err)
+			}
+			claims, err := s.Claim(t.Context(), bids)
+			if lost := columns == "content TO contents"; lost != (err != nil) || !lost && claims[0].State != message.ClaimTaken {
+				t.Errorf("%s, %s: %v, %v", name, columns, claims, err)
+			}
+		}
+	}
+}

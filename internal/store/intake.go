@@ -38,7 +38,8 @@ const (
 // message.ErrUnavailable then, beside what was taken.
 //
 // An email that the database does not take, for a reason of its own, is refused as
-// well; if that fails too, it stays where it is, and holds up no other.
+// well; if that fails too, it stays where it is, and holds up no other. Where a table, a
+// column or a right is missing, nothing is taken, and that is the error.
 func (s *Store) TakeIn(ctx context.Context, after uuid.UUID, limit int, read reading) (message.IntakeLook, error) {
 	var found []uuid.UUID
 	var look message.IntakeLook
@@ -54,24 +55,24 @@ func (s *Store) TakeIn(ctx context.Context, after uuid.UUID, limit int, read rea
 	switch {
 	case err == nil:
 		return look, unread
-	case isUnavailable(err):
+	case len(found) == 0, s.refused(err), isUnavailable(err) && !s.blocked(err):
 		return message.IntakeLook{}, err
 	}
 	return s.takeInEach(ctx, found, read)
 }
 
 // takeInEach gives each email a transaction of its own, since one of them is at
-// fault.
+// fault, or has a key that another transaction keeps: that one stays.
 func (s *Store) takeInEach(ctx context.Context, ids []uuid.UUID, read reading) (all message.IntakeLook, err error) {
 	var stuck []error
 	for _, id := range ids {
 		all.Last = id
 		taken, err := s.takeInOne(ctx, id, read)
-		if err != nil && !isUnavailable(err) {
+		if err != nil && !isUnavailable(err) && !s.refused(err) {
 			s.log.Error("an enqueued email cannot be stored: it is refused", "message", id, "error", err)
 			taken, err = s.takeInOne(ctx, id, unstorable(read))
 		}
-		if isUnavailable(err) {
+		if s.refused(err) || isUnavailable(err) && !s.blocked(err) {
 			return all, err
 		}
 		if err != nil {
@@ -86,6 +87,9 @@ func (s *Store) takeInOne(ctx context.Context, id uuid.UUID, read reading) ([]me
 	var look message.IntakeLook
 	var unread error
 	err := s.tx(ctx, "take in", func(ctx context.Context, t *txn) (err error) {
+		if err := t.run(ctx, guard(t.haste)...); err != nil {
+			return err
+		}
 		look, unread, err = t.takeIn(ctx, []uuid.UUID{id}, read)
 		return err
 	})

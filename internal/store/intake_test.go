@@ -570,6 +570,72 @@ func TestAnEmailThatCannotBeRefusedStaysAndHoldsUpNobody(t *testing.T) {
 }
 
 // One whose template, say, cannot be looked up now waits, and the others do not.
+// A large batch, say, is being stored under the key.
+func TestAnEmailWhoseKeyIsLockedHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	c := newCaller(t)
+	locked, other := c.enqueue(c.conn, letter, "mine"), c.enqueue(c.conn, letter, nil)
+	_, lock := besides(t, c.url)
+	if _, err := lock.ExecContext(t.Context(), `INSERT INTO idempotency (tenant_id, key, hash, message_id, response, expires_at)
+		VALUES (1, 'mine', '', $1, '{}', 0)`, uuid.New()); err != nil {
+		t.Fatal(err)
+	}
+	look, err := c.store.TakeIn(t.Context(), uuid.Nil, 128, reads)
+	if !errors.Is(err, message.ErrUnavailable) || look.Last != other || len(look.Taken) != 1 || look.Taken[0].ID != other {
+		t.Errorf("%+v, %v", look, err)
+	}
+	if err := lock.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if taken := c.takeIn(); len(taken) != 1 || taken[0].ID != locked {
+		t.Errorf("then %+v", taken)
+	}
+}
+
+func TestALockedIntakeIsAnError(t *testing.T) {
+	t.Parallel()
+	c := newCaller(t)
+	c.enqueue(c.conn, letter, nil)
+	_, lock := besides(t, c.url)
+	if _, err := lock.ExecContext(t.Context(), `LOCK TABLE intake`); err != nil {
+		t.Fatal(err)
+	}
+	if look, err := c.store.TakeIn(t.Context(), uuid.Nil, 128, reads); !errors.Is(err, message.ErrUnavailable) || look.Last != uuid.Nil {
+		t.Errorf("%+v, %v", look, err)
+	}
+}
+
+func TestAnIntakeThatCannotBeLookedAtIsAnError(t *testing.T) {
+	t.Parallel()
+	c := newCaller(t)
+	c.enqueue(c.conn, letter, nil)
+	if _, err := c.conn.Exec(t.Context(), `ALTER TABLE intake RENAME TO elsewhere`); err != nil {
+		t.Fatal(err)
+	}
+	if look, err := c.store.TakeIn(t.Context(), uuid.Nil, 128, reads); err == nil {
+		t.Errorf("%+v, no error", look)
+	}
+}
+
+// A login that may not write a table, say, can store no email at all.
+func TestATableThatCannotBeWrittenIsNoFaultOfTheEmails(t *testing.T) {
+	t.Parallel()
+	c := newCaller(t)
+	id := c.enqueue(c.conn, letter, nil)
+	for _, columns := range []string{"due_at TO due", "due TO due_at"} {
+		if _, err := c.conn.Exec(t.Context(), `ALTER TABLE outbox RENAME COLUMN `+columns); err != nil {
+			t.Fatal(err)
+		}
+		taken, err := c.take(reads)
+		if lost := columns == "due_at TO due"; lost && (err == nil || len(taken) > 0) || !lost && (err != nil || len(taken) != 1 || taken[0].Refused != nil) {
+			t.Errorf("%s: %+v, %v", columns, taken, err)
+		}
+	}
+	if view := c.view(id); view.Deliveries[0].Status != message.StatusQueued {
+		t.Errorf("%+v", view.Deliveries)
+	}
+}
+
 func TestAnEmailThatCannotBeReadNowHoldsUpNobody(t *testing.T) {
 	c := newCaller(t)
 	later := c.enqueue(c.conn, strings.Replace(letter, `"s"`, `"later"`, 1), "k")

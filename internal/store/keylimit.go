@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,11 +21,14 @@ const rateWindow = 1_000_000
 // at which what it did counts as done, which each request moves on by a gap, and
 // which may not be more than a window ahead. A row has all there is to know, so
 // that one statement decides across every process, and grants what is left where
-// more is asked for.
+// more is asked for. A time further ahead than that, and than a statement that had to
+// wait has fallen behind, was written by a clock that has been set back since: it would
+// refuse the key until it comes.
 func rateStatement(now string) string {
 	const (
 		room = `(($now+$window-$base)/excluded.gap)`
 		free = `CASE WHEN $room<=0 THEN 0 WHEN $room<excluded.asked THEN $room ELSE excluded.asked END`
+		base = `(CASE WHEN key_rates.tat>$now+$window+$late THEN $now+$window WHEN key_rates.tat>$now THEN key_rates.tat ELSE $now END)`
 	)
 	text := `
 		INSERT INTO key_rates (key_id, tenant_id, gap, asked, granted, tat)
@@ -33,8 +37,8 @@ func rateStatement(now string) string {
 			granted=$free, tat=$base+($free)*excluded.gap
 		RETURNING key_id, granted, tat-$now`
 	for _, part := range [][2]string{
-		{"$free", free}, {"$room", room}, {"$base", `(CASE WHEN key_rates.tat>$now THEN key_rates.tat ELSE $now END)`},
-		{"$window", `$1`}, {"$now", `(` + now + `*1000)`},
+		{"$free", free}, {"$room", room}, {"$base", base},
+		{"$window", `$1`}, {"$late", strconv.FormatInt(opLimit.Microseconds(), 10)}, {"$now", `(` + now + `*1000)`},
 	} {
 		text = strings.ReplaceAll(text, part[0], part[1])
 	}
@@ -122,7 +126,8 @@ func (s *Store) CountRecipients(ctx context.Context, asks []message.CountAsk) ([
 }
 
 // quotaStatement grants what is left of the day where more is asked for. A clock
-// that steps back over midnight goes on with the later day.
+// that steps back over midnight goes on with the later day. A day further ahead was
+// written by a clock that was wrong: what was used then counts as used today.
 func quotaStatement(now string) string {
 	const (
 		room = `($quota-$used)`
@@ -134,7 +139,7 @@ func quotaStatement(now string) string {
 		SELECT vid, vtenant, vquota, $now/$1, vasked, vfirst, vfirst FROM v WHERE vid IS NOT NULL
 		ON CONFLICT (key_id) DO UPDATE SET quota=excluded.quota, asked=excluded.asked,
 			granted=$free, used=$used+$free,
-			day=CASE WHEN key_quotas.day<excluded.day THEN excluded.day ELSE key_quotas.day END
+			day=CASE WHEN key_quotas.day BETWEEN excluded.day AND excluded.day+1 THEN key_quotas.day ELSE excluded.day END
 		RETURNING key_id, granted, quota-used, day, (day+1)*$1-$now`
 	for _, part := range [][2]string{
 		{"$free", free}, {"$room", room}, {"$used", used}, {"$quota", `excluded.quota`}, {"$now", now},

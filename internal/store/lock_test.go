@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"testing"
 	"time"
 
@@ -201,6 +202,42 @@ func awaitTrue(t *testing.T, db *sql.DB, query string, args ...any) {
 		}
 		if err := db.QueryRowContext(t.Context(), query, args...).Scan(&waits); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// TestALockedKeyFailsNoOtherTenant: who joined their messages into one transaction did
+// not choose each other.
+func TestALockedKeyFailsNoOtherTenant(t *testing.T) {
+	t.Parallel()
+	url := storetest.Postgres(t)
+	s := open(t, url, message.Process{ID: uuid.New()}, conformance.NewClock())
+	_, lock := besides(t, url)
+	if _, err := lock.ExecContext(t.Context(), `INSERT INTO idempotency (tenant_id, key, hash, message_id, response, expires_at)
+		VALUES (1, 'mine', '', $1, '{}', 0)`, uuid.New()); err != nil {
+		t.Fatal(err)
+	}
+	list := []message.Submission{mail(), mail(), mail(), mail()}
+	list[0].IdempotencyKey = "mine"
+	list[2].IdempotencyKey, list[2].Message.TenantID = "mine", 2
+	list[3].IdempotencyKey, list[3].Message.TenantID = "mine", 2
+	begun := time.Now()
+	answers := s.Accept(t.Context(), list)
+	if !errors.Is(answers[0].Err, message.ErrUnavailable) || time.Since(begun) > soon {
+		t.Errorf("the locked one: %v after %v", answers[0].Err, time.Since(begun))
+	}
+	for i, replayed := range []bool{1: false, 2: false, 3: true} {
+		if a := answers[i]; i > 0 && (a.Err != nil || a.Replayed != replayed) {
+			t.Errorf("number %d: %+v", i, a)
+		}
+	}
+	if err := lock.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	post(t, s, list[0])
+	for i, m := range list[:3] {
+		if _, err := s.Email(t.Context(), m.Message.TenantID, m.Message.ID); err != nil {
+			t.Errorf("number %d is not there: %v", i, err)
 		}
 	}
 }

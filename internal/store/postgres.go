@@ -24,6 +24,7 @@ import (
 const (
 	statementTimeout = 15 * time.Second
 	lockTimeout      = 5 * time.Second
+	hastyLock        = 250 * time.Millisecond
 	idleTimeout      = 10 * time.Second // in a transaction: its process is gone or stopped, its row locks are in everybody's way
 	patience         = 4 * time.Second  // with which a connection is waited for
 	connectTimeout   = 3 * time.Second  // to one host; less than patience, so that the next of several can still be reached
@@ -156,6 +157,7 @@ func postgresDialect(config *pgxpool.Config, log *slog.Logger) *dialect {
 		relayGuard: `SELECT set_config('idle_in_transaction_session_timeout', '` + millisText(publishLimit) + `', true),
 			set_config('synchronous_commit', 'off', true)`,
 		sweepGuard: `LOCK TABLE deliveries IN ROW EXCLUSIVE MODE NOWAIT`, // the lock of every UPDATE
+		haste:      `SELECT set_config('lock_timeout', '` + millisText(hastyLock) + `', true)`,
 		epoch:      `CAST(EXTRACT(EPOCH FROM pg_postmaster_start_time()) AS TEXT)`,
 		hasTable:   `SELECT CASE WHEN to_regclass($1) IS NULL THEN 0 ELSE 1 END`,
 		traces:     `strpos(lower(head COLLATE "C"), `, // that collation has no letters beyond ASCII
@@ -167,6 +169,8 @@ func postgresDialect(config *pgxpool.Config, log *slog.Logger) *dialect {
 		locked:     lockPostgresMigrations,
 		transient:  rolledBack,
 		away:       postgresAway,
+		blocked:    lockedOut,
+		refused:    statementRefused,
 		moved:      readOnly,
 		unreached:  namePooler,
 		patience:   patience,
@@ -218,6 +222,18 @@ func rolledBack(err error) bool {
 func readOnly(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.Code == "25006"
+}
+
+// lockedOut: another transaction kept a lock for longer than one is waited for.
+func lockedOut(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "55P03"
+}
+
+// statementRefused finds what PostgreSQL calls a syntax error or access rule violation.
+func statementRefused(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && strings.HasPrefix(pg.Code, "42")
 }
 
 // postgresAway finds the failures of a server that cannot serve now: gone,

@@ -99,10 +99,19 @@ func sqliteDialect(writer *sql.DB) *dialect {
 		},
 		transient: func(error) bool { return false },
 		away:      sqliteAway,
+		blocked:   func(error) bool { return false }, // writers are alone
+		refused:   sqliteRefused,
 		moved:     func(error) bool { return false },
 		unreached: func(err error) error { return err },
 		patience:  opLimit / 2, // all writers wait for one connection
 	}
+}
+
+// sqliteRefused finds statements that cannot be prepared. The engine has no code of its
+// own for those.
+func sqliteRefused(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && (e.Code() == sqlite3.SQLITE_ERROR || e.Code() == sqlite3.SQLITE_AUTH || e.Code() == sqlite3.SQLITE_SCHEMA)
 }
 
 // sqliteAway finds the failures of a file that cannot be used now: held by

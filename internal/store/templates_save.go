@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -34,16 +36,25 @@ func (s *Store) SaveTemplate(ctx context.Context, template *message.Template) er
 }
 
 func (t *txn) insertTemplate(ctx context.Context, m *message.Template) error {
-	n := 0
-	if err := t.row(ctx, `SELECT COUNT(*) FROM templates WHERE tenant_id=$1`, []any{m.TenantID}, &n); err != nil {
+	if err := t.roomForTemplate(ctx, m.TenantID); err != nil {
 		return err
-	}
-	if n >= maxTemplates {
-		return refusedTemplate("", message.CodeTooLarge, fmt.Sprintf("there are %d templates, and no more are allowed; remove some", n))
 	}
 	_, err := t.exec(ctx, `INSERT INTO templates (id, tenant_id, kind, name, revision, current, published, published_at, created_at, updated_at)
 		VALUES ($1, $2, $3, $4, 1, $5, $6, CASE WHEN $6>0 THEN `+t.clock()+` END, `+t.clock()+`, `+t.clock()+`)`,
 		m.ID, m.TenantID, m.Kind, m.Name, m.Current.Number, m.Published)
+	return err
+}
+
+// roomForTemplate refuses one template more than a tenant may have.
+func (t *txn) roomForTemplate(ctx context.Context, tenant int64) error {
+	if err := t.lockTenant(ctx, tenant); err != nil {
+		return err
+	}
+	n := 0
+	err := t.row(ctx, `SELECT COUNT(*) FROM templates WHERE tenant_id=$1`, []any{tenant}, &n)
+	if err == nil && n >= maxTemplates {
+		err = refusedTemplate("", message.CodeTooLarge, fmt.Sprintf("there are %d templates, and no more are allowed; remove some", n))
+	}
 	return err
 }
 
@@ -70,7 +81,10 @@ func (t *txn) saveAlias(ctx context.Context, m *message.Template) error {
 	}
 	var owner uuid.UUID
 	err = t.row(ctx, `SELECT template_id FROM template_aliases WHERE tenant_id=$1 AND alias=$2`, []any{m.TenantID, m.Alias}, &owner)
-	if err == nil && owner != m.ID {
+	switch {
+	case errors.Is(err, sql.ErrNoRows): // its owner gave it up between the two statements
+		return errAliasVanished
+	case err == nil && owner != m.ID:
 		return refusedTemplate("/alias", message.CodeAliasTaken, "another template has this alias")
 	}
 	return err

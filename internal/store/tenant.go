@@ -115,3 +115,9 @@ func (s *Store) tenants(ctx context.Context, which string, args ...any) (list []
 	})
 	return list, err
 }
+
+// lockTenant makes those wait for each other who add to what a tenant may have a number
+// of: what they count stays true until their commit.
+func (t *txn) lockTenant(ctx context.Context, tenant int64) error {
+	return t.rows(ctx, `SELECT 1 FROM tenants WHERE id=$1`+t.lockRows, []any{tenant}, func(rows row) error { return rows.Scan(new(int)) })
+}

@@ -205,4 +205,6 @@ func (t *txn) row(ctx context.Context, query string, args []any, dest ...any) er
 
 // passing reports whether the transaction was certainly rolled back and may
 // well succeed when repeated.
-func (s *Store) passing(err error) bool { return errors.Is(err, errKeyVanished) || s.transient(err) }
+func (s *Store) passing(err error) bool {
+	return errors.Is(err, errKeyVanished) || errors.Is(err, errAliasVanished) || s.transient(err)
+}
