@@ -130,6 +130,7 @@ func TestWhatIsRungForInAPauseDoesNotWaitForItsEnd(t *testing.T) {
 		})
 		d.put(true, mails(1)...)
 		time.Sleep(43 * time.Second) // the seventh pause began at 41.3 s and is one of 6.4
+		synctest.Wait()
 		before := asked[1]
 		for range 4 {
 			d.put(true, mails(3)...)
