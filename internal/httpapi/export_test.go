@@ -113,10 +113,16 @@ func (f *failing) Emails(ctx context.Context, filter message.Filter) (message.Pa
 }
 
 func TestAnExportThatFailsDoesNotLookComplete(t *testing.T) {
+	failed := &failing{}
 	w := newWorld(t, func(p *plan) {
-		p.ports = func(ports httpapi.Ports) httpapi.Ports { ports.Emails = &failing{port: ports.Emails}; return ports }
+		p.ports = func(ports httpapi.Ports) httpapi.Ports {
+			failed.port, ports.Emails = ports.Emails, failed
+			return ports
+		}
 	})
 	w.post()
+	w.do("HEAD", "/v1/emails.csv", "").want(t, 200, "") // reads one page
+	failed.pages = 0
 	r, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+w.addr+"/v1/emails.csv", nil)
 	if err != nil {
 		t.Fatal(err)
