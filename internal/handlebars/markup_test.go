@@ -13,6 +13,7 @@ func TestWhatMailsAreMadeOfIsTaken(t *testing.T) {
 	for text, want := range map[string]string{
 		`<a {{#if a}}class="b"{{/if}} href="{{url}}">`:                                                     `<a class="b" href="https://e.org/?a=b">`,
 		`<a {{#if a}}class="b" {{/if}}href="{{js}}">`:                                                      `<a class="b" href="#ZgotmplZ">`,
+		`<a href="{{url}}#a:b" data-a="{{a}}: b"><a href="tel:{{no}}:1"><img src="{{url}}/a:b">`:           `<a href="https://e.org/?a=b#a:b" data-a="1 x=&#34;2&#34;: b"><a href="tel::1"><img src="https://e.org/?a=b/a:b">`,
 		`<a{{#if a}} class="b"{{/if}} href="{{js}}">`:                                                      `<a class="b" href="#ZgotmplZ">`,
 		`<input {{#if a}}checked{{/if}} value="{{a}}">`:                                                    `<input checked value="1 x=&#34;2&#34;">`,
 		`<input {{#each l}}checked {{/each}}>`:                                                             `<input checked checked >`,

@@ -22,12 +22,22 @@ const (
 	inside       // of an element that has text alone
 )
 
+// scheme is who may still say what a URL begins with.
+type scheme int
+
+const (
+	said     scheme = iota // it is certain, or there is no URL
+	unsaid                 // nothing stands there yet
+	byAValue               // a value does, and goes on
+)
+
 // point is a place in the HTML. The zero value is where it begins.
 type point struct {
 	mode   mode
 	tag    string // the name, with a slash before it where it ends an element; "-": one that is like any other
 	seen   string // what html/template takes for the name
-	attr   string // its name; "-": one that is like any other, "": there is none yet
+	attr   string // its name; url: any that has one, "-": one that is like any other, "": there is none yet
+	scheme scheme // of the URL that is its value
 	torn   bool   // html/template takes it for the name of an attribute that is another
 	string bool   // within a string of a script
 	around
@@ -65,6 +75,27 @@ func named(tag string) string {
 	return other
 }
 
+// url is the name of all attributes that have one.
+const url = "url"
+
+// isURL reports whether html/template takes what an attribute has for a URL, by its name in
+// lower case.
+func isURL(name string) bool {
+	if short, ok := strings.CutPrefix(name, "data-"); ok {
+		name = short
+	} else if space, short, ok := strings.Cut(name, ":"); ok && space == "xmlns" {
+		return true
+	} else if ok {
+		name = short
+	}
+	switch name {
+	case "xmlns", "action", "archive", "background", "cite", "classid", "codebase", "data", "formaction", "href", "icon",
+		"longdesc", "manifest", "poster", "profile", "usemap":
+		return true
+	}
+	return strings.Contains(name, "src") || strings.Contains(name, "uri") || strings.Contains(name, "url")
+}
+
 // only is the name where it is one of these, or "".
 func only(tag string, of []string) string {
 	if slices.Contains(of, tag) {
@@ -86,6 +117,9 @@ func (p point) value(m *markup, at spot) point {
 		m.no(at, "a value cannot stand in srcdoc, where it would be HTML")
 	case "type":
 		m.no(at, wholeType)
+	}
+	if p.scheme == unsaid {
+		p.scheme = byAValue
 	}
 	return p
 }

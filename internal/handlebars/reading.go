@@ -1,6 +1,7 @@
 package handlebars
 
 import (
+	"html"
 	"slices"
 	"strings"
 )
@@ -196,6 +197,8 @@ func (p point) readName(m *markup, t *piece, i int) (point, int) {
 		switch lower := strings.ToLower(name); {
 		case lower == "srcdoc", lower == "type" && p.tag == "script":
 			p.attr = lower
+		case isURL(lower):
+			p.attr = url
 		}
 	}
 	if ended {
@@ -216,6 +219,9 @@ func (p point) readAfterName(m *markup, t *piece, i int) (point, int) {
 		m.no(t.at(i), "the name of this attribute is not certain; write it in one piece, with a blank before it that stands in the same piece")
 	}
 	p.mode = beforeValue
+	if p.attr == url {
+		p.scheme = unsaid
+	}
 	return p, i + 1
 }
 
@@ -252,6 +258,7 @@ func (p point) readValue(m *markup, t *piece, i int) (point, int) {
 	if p.attr == "type" && (!ended || !slices.Contains(scripts(), strings.ToLower(t.text[i:i+n]))) {
 		m.no(t.at(i), wholeType)
 	}
+	p = p.readScheme(m, t, i, i+n)
 	i += n
 	if !ended {
 		return p, i
@@ -259,8 +266,22 @@ func (p point) readValue(m *markup, t *piece, i int) (point, int) {
 	if p.mode != unquoted {
 		i++
 	}
-	p.mode, p.attr = inTag, ""
+	p.mode, p.attr, p.scheme = inTag, "", said
 	return p, i
+}
+
+// readScheme refuses the end of a scheme that a value has begun: html/template looks for
+// one in the value alone.
+func (p point) readScheme(m *markup, t *piece, from, to int) point {
+	text := strings.TrimSpace(html.UnescapeString(t.text[from:to]))
+	switch end := strings.IndexAny(text, ":/?#"); {
+	case text == "" || p.scheme == said:
+	case p.scheme == unsaid || end >= 0 && text[end] != ':':
+		p.scheme = said
+	case end >= 0:
+		m.no(t.at(from), "a value cannot be the scheme of a URL; write the scheme in the template, as in https://{{host}}, or the whole URL in one value")
+	}
+	return p
 }
 
 // scripts are types of what html/template reads as a script. For any other it reads HTML
