@@ -124,6 +124,18 @@ func deadSessionCases() []senderCase {
 			})
 		}
 	}
+	for _, farewell := range []string{"451 4.4.2 idle for too long", "554 5.4.2 idle for too long"} {
+		cases = append(cases, senderCase{
+			name:   fmt.Sprintf("a kept session that is told %s and closed just as it is used costs nothing", farewell[:3]),
+			script: smtptest.Script{Rules: []smtptest.Rule{{At: smtptest.Mail, Skip: 1, Times: 1, End: smtptest.Hangup, Reply: farewell}}},
+			run: func(s *senderTest) {
+				s.mustSend(workTo("a@example.com"))
+				s.mustSend(workTo("b@example.com"))
+				s.mails(2)
+				s.sessions(2)
+			},
+		})
+	}
 	return append(cases, senderCase{
 		name:   "a dead session is replaced once, not for ever",
 		script: smtptest.Script{Rules: []smtptest.Rule{{At: smtptest.Mail, Skip: 1, End: smtptest.Drop}}},
