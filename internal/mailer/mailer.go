@@ -141,7 +141,7 @@ func (m *Mailer) oneTooMany(ctx context.Context, err error, until time.Time) boo
 		m.pool.failed(nil) // who gave up has learned nothing about the host
 		return false
 	}
-	if e.Code/100 != 4 && !turnedAway(e) {
+	if e.Code/100 != 4 && !m.turnedAway(e) {
 		m.pool.failed(err)
 		return false
 	}
