@@ -55,11 +55,12 @@ func (m *Mailer) transact(ctx context.Context, s *session, e envelope, until tim
 	if err := m.deliver(ctx, s, e, until); err != nil {
 		return message.Receipt{}, err
 	}
+	began := time.Now()
 	if err := mark(ctx); err != nil {
 		s.drop()
 		return message.Receipt{}, fmt.Errorf("before the final dot: %w", err)
 	}
-	return m.finish(ctx, s)
+	return m.finish(ctx, s, time.Since(began) > lastWords)
 }
 
 // admits checks the mail against what the host has announced.
