@@ -5,8 +5,10 @@ import (
 	"encoding/base64"
 	"fmt"
 	"log/slog"
+	"math"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/smtptest"
@@ -53,6 +55,12 @@ func authCases() []senderCase {
 	return append(cases, senderCase{
 		name: "no mechanism in common", user: caseUser, password: casePassword,
 		script: smtptest.Script{Users: logins, Mechanisms: []string{"GSSAPI"}},
+		run: func(s *senderTest) {
+			s.mustFail(workTo("a@example.com"), message.FaultRelayHost, message.ReasonNone, 0)
+		},
+	}, senderCase{
+		name: "a host that asks for an age of computing", user: caseUser, password: casePassword, setup: SenderSetup{DialTimeout: 5 * time.Second},
+		script: smtptest.Script{Users: logins, Mechanisms: []string{"SCRAM-SHA-256"}, Iterations: math.MaxInt},
 		run: func(s *senderTest) {
 			s.mustFail(workTo("a@example.com"), message.FaultRelayHost, message.ReasonNone, 0)
 		},

@@ -130,6 +130,18 @@ func earlyLeaveCases() []senderCase {
 		}
 	}
 	return append(cases, senderCase{
+		name:   "a host that says 554 for a mark that takes long refuses no mail",
+		script: smtptest.Script{Rules: []smtptest.Rule{{At: smtptest.Body, After: 1, Times: 1, End: smtptest.Hangup, Reply: "554 5.4.2 timeout exceeded"}}},
+		run: func(s *senderTest) {
+			_, err := s.sender.Send(s.ctx, workTo("a@example.com"), func(context.Context) error {
+				time.Sleep(1100 * time.Millisecond) // as while a database is away
+				return nil
+			})
+			s.isFault(err, message.FaultTemporary, message.ReasonNone, 554)
+			s.mustSend(workTo("b@example.com"))
+			s.mails(1)
+		},
+	}, senderCase{
 		name:   "a yes that comes before the dot is not believed",
 		script: smtptest.Script{Rules: []smtptest.Rule{{At: smtptest.Data, Raw: "354 go ahead\r\n250 2.0.0 ok\r\n", Times: 1}}},
 		run: func(s *senderTest) {

@@ -29,8 +29,10 @@ func limitCases() []senderCase {
 				}
 			},
 		},
-		fewSessions("by a reset", smtptest.Reset),
-		fewSessions("by hanging up", smtptest.Drop),
+		fewSessions("by a reset", smtptest.Reset, smtptest.Plain),
+		fewSessions("by hanging up", smtptest.Drop, smtptest.Plain),
+		fewSessions("by a reset before TLS", smtptest.Reset, smtptest.ImplicitTLS),
+		fewSessions("by hanging up before TLS", smtptest.Drop, smtptest.ImplicitTLS),
 		{
 			name: "a session that ends makes room for another", script: one, setup: SenderSetup{SessionMails: 1},
 			run: func(s *senderTest) { s.sendFromMany(4, 5); s.sessions(20) },
@@ -101,10 +103,11 @@ func noneAdmitted(how string, rule smtptest.Rule, code int) senderCase {
 
 // fewSessions is a host that does not say that it admits no more: a firewall or
 // a listener that counts connections has no words.
-func fewSessions(how string, end smtptest.End) senderCase {
+func fewSessions(how string, end smtptest.End, tls smtptest.TLSMode) senderCase {
+	param := map[smtptest.TLSMode]string{smtptest.ImplicitTLS: "implicit"}[tls]
 	return senderCase{
-		name:   "a host that turns one more away " + how + " is used in turn",
-		script: smtptest.Script{MaxSessions: 3, TurnAway: end, Rules: []smtptest.Rule{{At: smtptest.Dot, Delay: time.Millisecond}}},
+		name: "a host that turns one more away " + how + " is used in turn", tlsParam: param,
+		script: smtptest.Script{MaxSessions: 3, TurnAway: end, TLS: tls, Rules: []smtptest.Rule{{At: smtptest.Dot, Delay: time.Millisecond}}},
 		run: func(s *senderTest) {
 			s.sendFromMany(16, 10)
 			if n := s.srv.Stats().Refused; n > 20 {

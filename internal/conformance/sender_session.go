@@ -90,6 +90,18 @@ func deadSessionCases() []senderCase {
 			s.sessions(2)
 		},
 	}}
+	for _, farewell := range []string{"421 4.4.2 idle for too long", "451 4.4.2 idle for too long", "554 5.4.2 idle for too long", "250 late"} {
+		cases = append(cases, senderCase{
+			name: fmt.Sprintf("a kept session that is told %s while idle costs nothing", farewell[:3]),
+			run: func(s *senderTest) {
+				s.mustSend(workTo("a@example.com"))
+				s.srv.Farewell(farewell)
+				s.mustSend(workTo("b@example.com"))
+				s.mails(2)
+				s.sessions(2)
+			},
+		})
+	}
 	for _, at := range []smtptest.Step{smtptest.Mail, smtptest.Rcpt, smtptest.Data} {
 		for name, rule := range map[string]smtptest.Rule{
 			"closed":             {At: at, Skip: 1, Times: 1, End: smtptest.Drop},
@@ -111,6 +123,18 @@ func deadSessionCases() []senderCase {
 				},
 			})
 		}
+	}
+	for _, farewell := range []string{"451 4.4.2 idle for too long", "554 5.4.2 idle for too long"} {
+		cases = append(cases, senderCase{
+			name:   fmt.Sprintf("a kept session that is told %s and closed just as it is used costs nothing", farewell[:3]),
+			script: smtptest.Script{Rules: []smtptest.Rule{{At: smtptest.Mail, Skip: 1, Times: 1, End: smtptest.Hangup, Reply: farewell}}},
+			run: func(s *senderTest) {
+				s.mustSend(workTo("a@example.com"))
+				s.mustSend(workTo("b@example.com"))
+				s.mails(2)
+				s.sessions(2)
+			},
+		})
 	}
 	return append(cases, senderCase{
 		name:   "a dead session is replaced once, not for ever",

@@ -37,8 +37,7 @@ var errOutOfStep = errors.New("the relay host has spoken out of turn")
 // to, and the reply that refused it, if one did.
 func (s *session) begin(e envelope) (at stage, refusal reply, err error) {
 	list := s.commands(e)
-	if s.reader().Buffered() > 0 {
-		// Every later answer would be taken for that of the command before.
+	if s.spoken() {
 		return list[0].at, reply{}, errOutOfStep
 	}
 	sent := 0
@@ -62,6 +61,14 @@ func (s *session) begin(e envelope) (at stage, refusal reply, err error) {
 	}
 	s.dirty = false
 	return stageData, reply{}, nil
+}
+
+// spoken reports whether the host has said something unasked, or has gone. Every
+// later answer would be taken for that of the command before; and hosts that wait too
+// long for a client say so with a 4xx or a 5xx, which would be taken for one to the
+// next mail. A session that is new may have more of its TLS handshake to read.
+func (s *session) spoken() bool {
+	return s.reader().Buffered() > 0 || s.kept && s.conn.readable()
 }
 
 // drain reads the replies to commands that were sent ahead of a refusal. False:

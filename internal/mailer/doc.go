@@ -14,6 +14,7 @@
 //	no connection, no TLS, 4xx or 5xx up to AUTH     relay host
 //	4xx to MAIL, RCPT, DATA or the dot               temporary
 //	530, 534, 535, 538 to MAIL, RCPT or DATA         temporary: our login is at fault (RFC 4954), not the mail
+//	5xx before the dot, where the mark took long     temporary: the host did not wait
 //	any other 5xx to MAIL, RCPT, DATA or the dot     permanent
 //	broken or timed out before the dot               temporary
 //	broken or timed out after it                     unknown

@@ -11,8 +11,9 @@ import (
 )
 
 // finish writes the final dot and learns what became of the mail. When ctx ends
-// first, nobody does: the outcome is unknown.
-func (m *Mailer) finish(ctx context.Context, s *session) (message.Receipt, error) {
+// first, nobody does: the outcome is unknown. Late says that the host had to wait for
+// it: what it said meanwhile is about that, whatever the code.
+func (m *Mailer) finish(ctx context.Context, s *session, late bool) (message.Receipt, error) {
 	release := s.conn.closeWith(ctx)
 	at, r, err := s.dot(m.cfg.ReplyTimeout)
 	if !release() && err == nil { // the reply came with the end of ctx: it counts, the connection is gone
@@ -30,7 +31,11 @@ func (m *Mailer) finish(ctx context.Context, s *session) (message.Receipt, error
 		s.fit = true
 	}
 	if !taken {
-		return message.Receipt{}, m.refused(at, r)
+		refused := m.refused(at, r)
+		if late && at == stageContent {
+			refused.Fault, refused.Reason = message.FaultTemporary, message.ReasonNone
+		}
+		return message.Receipt{}, refused
 	}
 	text := m.words(r.text)
 	return message.Receipt{RelayHost: m.host.addr, Code: r.code, Enhanced: r.enhanced, Text: text, RemoteID: remoteID(text)}, nil

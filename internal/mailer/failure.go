@@ -73,10 +73,11 @@ func faultOf(at stage, code int) (message.Fault, message.Reason) {
 }
 
 // turnedAway reports whether the host, or what stands before it, was there and
-// closed the connection before its greeting. A host that is silent is not meant:
-// others would be as well.
-func turnedAway(e *message.SendError) bool {
-	if e.Stage != string(stageConnect) || e.Code != 0 {
+// closed the connection before its greeting, or before the TLS that comes first. A
+// host that is silent is not meant: others would be as well.
+func (m *Mailer) turnedAway(e *message.SendError) bool {
+	before := e.Stage == string(stageConnect) || e.Stage == string(stageStartTLS) && m.host.mode == tlsImplicit
+	if !before || e.Code != 0 {
 		return false
 	}
 	return slices.ContainsFunc([]error{syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EPIPE, io.EOF, io.ErrUnexpectedEOF},

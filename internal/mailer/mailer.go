@@ -27,6 +27,9 @@ type Mailer struct {
 	log    *slog.Logger
 	pool   *pool
 
+	life   context.Context // ends when a Stop waits no longer
+	expire context.CancelFunc
+
 	mu      sync.Mutex
 	stopped bool
 	conns   map[*conn]bool // every connection there is
@@ -44,6 +47,7 @@ func New(cfg Config) (*Mailer, error) {
 		cfg: cfg, host: host, tls: host.tlsConfig(cfg.RootCAs), redact: host.redactor(), log: cfg.Logger,
 		conns: map[*conn]bool{},
 	}
+	m.life, m.expire = context.WithCancel(context.Background())
 	m.pool = newPool(cfg.MaxIdle, cfg.SessionIdle, m.retire)
 	return m, nil
 }
@@ -59,6 +63,8 @@ func (m *Mailer) Send(ctx context.Context, work *message.Work, mark func(context
 		return message.Receipt{}, m.broken(ctx, stageConnect, ErrStopped)
 	}
 	defer m.work.Done()
+	ctx, release := m.within(ctx)
+	defer release()
 	until := time.Now().Add(m.cfg.SendTimeout)
 	e, err := newEnvelope(work)
 	if err != nil {
@@ -135,7 +141,7 @@ func (m *Mailer) oneTooMany(ctx context.Context, err error, until time.Time) boo
 		m.pool.failed(nil) // who gave up has learned nothing about the host
 		return false
 	}
-	if e.Code/100 != 4 && !turnedAway(e) {
+	if e.Code/100 != 4 && !m.turnedAway(e) {
 		m.pool.failed(err)
 		return false
 	}
@@ -173,7 +179,7 @@ func (m *Mailer) atHost(err error) error {
 }
 
 // Stop refuses new sends, waits for those in hand, and ends all sessions. When
-// ctx ends first, connections are closed under the sends that still use them: a
+// ctx ends first, the contexts of sends end too, and connections are closed: a
 // mail whose final dot was written then ends as FaultUnknown. Stop returns when
 // nothing runs any more, which a mark that does not heed its context can delay;
 // its error is that of ctx. It may be called again, and at any time.
@@ -192,6 +198,7 @@ func (m *Mailer) Stop(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
+	m.expire()
 	m.pool.abandon(ErrStopped)
 	m.mu.Lock()
 	for c := range m.conns {
@@ -218,6 +225,14 @@ func (m *Mailer) enter() bool {
 	}
 	m.work.Add(1)
 	return true
+}
+
+// within returns a context that ends with ctx and, at the latest, with the patience
+// of Stop: what dials or reads a file has no connection to be closed under it.
+func (m *Mailer) within(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	forget := context.AfterFunc(m.life, func() { cancel(ErrStopped) })
+	return ctx, func() { forget(); cancel(nil) }
 }
 
 // register makes a connection known to Stop; the function returned forgets it.

@@ -13,6 +13,8 @@ func (m *Mailer) Probe(ctx context.Context) error {
 		return m.broken(ctx, stageConnect, ErrStopped)
 	}
 	defer m.work.Done()
+	ctx, release := m.within(ctx)
+	defer release()
 	until := time.Now().Add(m.cfg.DialTimeout)
 	// A new one where one is admitted: after a fault of the host's, or of the
 	// network's, all that are kept may be dead.

@@ -185,8 +185,8 @@ func (h *relayHost) auth(offered string) smtp.Auth {
 		name string
 		auth smtp.Auth
 	}{
-		{"SCRAM-SHA-256", smtp.ScramSHA256Auth(h.user, h.password)},
-		{"SCRAM-SHA-1", smtp.ScramSHA1Auth(h.user, h.password)},
+		{"SCRAM-SHA-256", scram{smtp.ScramSHA256Auth(h.user, h.password)}},
+		{"SCRAM-SHA-1", scram{smtp.ScramSHA1Auth(h.user, h.password)}},
 		{"PLAIN", smtp.PlainAuth("", h.user, h.password, h.name, true)},
 		{"LOGIN", smtp.LoginAuth(h.user, h.password, h.name, true)},
 		{"CRAM-MD5", smtp.CRAMMD5Auth(h.user, h.password)},

@@ -55,11 +55,12 @@ func (m *Mailer) transact(ctx context.Context, s *session, e envelope, until tim
 	if err := m.deliver(ctx, s, e, until); err != nil {
 		return message.Receipt{}, err
 	}
+	began := time.Now()
 	if err := mark(ctx); err != nil {
 		s.drop()
 		return message.Receipt{}, fmt.Errorf("before the final dot: %w", err)
 	}
-	return m.finish(ctx, s)
+	return m.finish(ctx, s, time.Since(began) > lastWords)
 }
 
 // admits checks the mail against what the host has announced.
@@ -98,12 +99,18 @@ func (m *Mailer) deliver(ctx context.Context, s *session, e envelope, until time
 		return m.deadOr(s.kept && at != stageContent && ctx.Err() == nil && time.Now().Before(until), m.broken(ctx, at, err))
 	case r.code == 421 || r.cut || at == stageRset:
 		s.drop()
-		return m.deadOr(s.kept && (r.code == 421 && at != stageContent || at == stageRset), m.refused(at, r))
+		return m.deadOr(s.kept && farewell(at, r), m.refused(at, r))
 	case r.code != 0:
 		s.dirty, s.fit = true, true
 		return m.refused(at, r)
 	}
 	return nil
+}
+
+// farewell reports whether a reply that ended its session may have been said before
+// the command was heard: hosts that have waited too long choose any code.
+func farewell(at stage, r reply) bool {
+	return at == stageRset || at == stageMail && r.cut || at != stageContent && r.code == 421
 }
 
 func (m *Mailer) deadOr(dead bool, failed *message.SendError) error {

@@ -88,7 +88,7 @@ func (l *link) attempt(ctx context.Context, to server) error {
 // watch serves a session until it ends.
 func (l *link) watch(ctx context.Context, s *session) error {
 	defer l.gone() // before it is closed: nobody shall begin on it now
-	again := l.recheck(s)
+	again, blocks := l.recheck(s), s.blocks
 	for {
 		select {
 		case <-ctx.Done():
@@ -98,7 +98,11 @@ func (l *link) watch(ctx context.Context, s *session) error {
 				return errors.New("the connection was closed")
 			}
 			return e
-		case b := <-s.blocks:
+		case b, open := <-blocks:
+			if !open { // with the connection, which s.closed tells
+				blocks = nil
+				continue
+			}
 			l.blocked(s, b)
 		case <-s.missing:
 			if again == nil {

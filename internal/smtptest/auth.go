@@ -1,6 +1,7 @@
 package smtptest
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/md5"
 	"crypto/pbkdf2"
@@ -87,7 +88,8 @@ func (s *session) cramMD5() (string, bool, error) {
 
 // scram is SCRAM-SHA-256 of RFC 7677 without channel binding.
 func (s *session) scram() (string, bool, error) {
-	const salt, iterations = "smtptest salt", 4096
+	const salt = "smtptest salt"
+	iterations := cmp.Or(s.srv.script.Iterations, 4096)
 	first, err := s.challenge("")
 	if err != nil {
 		return "", false, err
@@ -97,7 +99,7 @@ func (s *session) scram() (string, bool, error) {
 	user := strings.TrimPrefix(name, "n=")
 	offer := fmt.Sprintf("r=%sserver,s=%s,i=%d", clientNonce, base64.StdEncoding.EncodeToString([]byte(salt)), iterations)
 	final, err := s.challenge(offer)
-	if err != nil {
+	if err != nil || final == "" { // a client that cancels
 		return "", false, err
 	}
 	unproved, proof, _ := strings.Cut(final, ",p=")

@@ -74,6 +74,7 @@ type Script struct {
 	// PLAIN and LOGIN.
 	Users      map[string]string
 	Mechanisms []string
+	Iterations int // that SCRAM asks of a client; 0: 4096
 
 	Forget bool // keep no content, only its length: for many or large mails
 }

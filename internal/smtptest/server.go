@@ -96,6 +96,17 @@ func (s *Server) DropIdle() {
 	}
 }
 
+// Farewell says reply on every connection and closes it, as a host does that has
+// waited too long for its client. Those of TLS cannot be told so.
+func (s *Server) Farewell(reply string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		_, _ = c.Write([]byte(reply + "\r\n"))
+		_ = c.Close()
+	}
+}
+
 // Close ends all sessions and returns when nothing runs any more.
 func (s *Server) Close() {
 	s.mu.Lock()

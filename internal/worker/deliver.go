@@ -93,7 +93,13 @@ func (w *Worker) send(h *holding, work *message.Work) (receipt message.Receipt, 
 			err = &panicError{value: p}
 		}
 	}()
-	return w.cfg.Sender.Send(h.ctx, work, func(ctx context.Context) error { return w.mark(ctx, h) })
+	return w.cfg.Sender.Send(h.ctx, work, func(ctx context.Context) error {
+		err := w.mark(ctx, h)
+		if err == nil {
+			h.letPast()
+		}
+		return err
+	})
 }
 
 // mark asks for the point of no return. A lost reply is asked again; one that

@@ -36,8 +36,8 @@ func (w *Worker) judge(work *message.Work, h *holding, receipt message.Receipt, 
 		}
 	case errors.As(err, &crash):
 		return w.judgeCrash(work, h, crash)
-	case h.stopped() && !h.hasAsked():
-		return record(message.Outcome{Kind: message.OutcomeReleased, NoDot: work.Marked}, message.VerdictRequeue)
+	case h.stopped() && !h.isPast():
+		return record(message.Outcome{Kind: message.OutcomeReleased, NoDot: work.Marked || h.hasAsked()}, message.VerdictRequeue)
 	case errors.As(err, &fault):
 		return w.judgeFault(work, h, fault)
 	default:

@@ -329,6 +329,25 @@ func TestStopReleasesWhatItMustBreakOff(t *testing.T) {
 	})
 }
 
+// The mark was asked for, so it may stand; but nobody was let past it.
+func TestStopReleasesWhatWaitsForItsMark(t *testing.T) {
+	store := &storeFuncs{mark: func(message.Held) (bool, error) { return false, message.ErrUnavailable }}
+	run(t, store, &senderFuncs{}, func(t *testing.T, r rig) {
+		r.queue.copies <- aCopy()
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if err := r.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+		if o := r.wantOutcome(t, message.OutcomeReleased, ""); o.After != 0 || !o.NoDot {
+			t.Errorf("recorded %+v", o)
+		}
+		if v := <-r.queue.verdicts; v != message.VerdictRequeue {
+			t.Errorf("verdict %v", v)
+		}
+	})
+}
+
 func TestALostClaimIsBrokenOffOnlyBeforeItsMark(t *testing.T) {
 	for _, marked := range []bool{false, true} {
 		t.Run(fmt.Sprintf("marked=%v", marked), func(t *testing.T) {
