@@ -252,7 +252,7 @@ func (c *templatesPublishCmd) Run(ctx context.Context, t *terminal) error {
 // templatesRenderCmd renders a template.
 type templatesRenderCmd struct {
 	Name      string            `arg:"" help:"Its id or alias."`
-	Var       map[string]string `short:"v" placeholder:"NAME=VALUE" help:"A value that is a string; may be repeated."`
+	Var       map[string]string `short:"v" mapsep:"none" placeholder:"NAME=VALUE" help:"A value that is a string; may be repeated."`
 	Variables string            `placeholder:"FILE" help:"Values of any type as JSON (- for standard input)."`
 	Locale    string            `placeholder:"LOCALE" help:"The language, such as de-AT."`
 	Published bool              `help:"The published version instead of the draft."`

@@ -134,6 +134,7 @@ func TestATemplateIsTried(t *testing.T) {
 	}
 	tool(t, "", "templates", "render", "order", "-v", "NAME=Ann", "--variables", file, "--locale", "de", "--published").expect(t, exitDone,
 		"SUBJECT\nS", "HTML\n<p>�", `"Published":true`, `"Locale":"de"`, `"N":1.50`, `"NAME":"Ann"`)
+	tool(t, "", "templates", "render", "order", "-v", "NAME=Ann;N=2", "-v", "B=x;y").expect(t, exitDone, `"NAME":"Ann;N=2"`, `"B":"x;y"`)
 	if o := tool(t, "", "templates", "render", "order", "--only", "html"); o.out != "<p>\x1b" {
 		t.Errorf("%q", o.out)
 	}
