@@ -65,7 +65,7 @@ type Receipt struct {
 // to deliver. Without an idempotency key it makes one up, so that its own repetitions
 // send nothing twice.
 func (c *Client) Send(ctx context.Context, e Email) (Receipt, error) {
-	body, err := json.Marshal(e)
+	body, err := exchange.Body(e)
 	if err != nil {
 		return Receipt{}, fmt.Errorf("write the email: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/postrider/postrider/internal/client"
 	"github.com/postrider/postrider/internal/message"
@@ -74,8 +75,7 @@ func content(t *terminal, value string) (string, error) {
 	case strings.HasPrefix(source, "@"):
 		return source, nil
 	}
-	text, err := readInput(t, source, maxFile)
-	return string(text), err
+	return readText(t, source, maxFile)
 }
 
 func (l *letter) headers(_ *terminal, d *client.Draft) error {
@@ -166,6 +166,15 @@ func readInput(t *terminal, path string, limit int) ([]byte, error) {
 		return nil, usage("%s is larger than the %d bytes that are left of a message", path, limit)
 	}
 	return data, nil
+}
+
+// readText is readInput for what JSON can hold.
+func readText(t *terminal, path string, limit int) (string, error) {
+	text, err := readInput(t, path, limit)
+	if err == nil && !utf8.Valid(text) {
+		return "", usage("what %s holds is not text in UTF-8: convert it first, such as with iconv", path)
+	}
+	return string(text), err
 }
 
 // fromNow turns a duration into a time; anything else is for the server to read.

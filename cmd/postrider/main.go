@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
+	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 )
@@ -59,6 +60,10 @@ Exit codes: 0 done, 1 refused or not sent, 2 wrong flags or settings, 3 server o
 
 // run parses the command line, runs the command and returns the exit code.
 func run(ctx context.Context, args []string, t *terminal) int {
+	// Kong puts U+FFFD in the place of such bytes, and that would be sent.
+	if i := slices.IndexFunc(args, func(arg string) bool { return !utf8.ValidString(arg) }); i >= 0 {
+		return report(t, usage("%q is not text in UTF-8", args[i]))
+	}
 	helped := false
 	parser, err := kong.New(&commands{},
 		kong.Name("postrider"), kong.Description(description),

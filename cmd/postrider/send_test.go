@@ -249,3 +249,15 @@ func TestInterrupt(t *testing.T) {
 	})
 	toolWithin(ctx, "", minimal("--wait")...).expect(t, exitInterrupted, testID)
 }
+
+func TestTextThatIsNotUTF8IsNotSent(t *testing.T) {
+	s := newServer(t)
+	latin := file(t, "letter.txt", "Gr\xfc\xdfe")
+	for _, flags := range [][]string{{"--html", "@" + latin}, {"--subject", "Gr\xfc\xdfe"}, {"--header", "X-A: \xff"}, {"--metadata", "\xff=1"}} {
+		tool(t, "", minimal(flags...)...).expect(t, exitUsage, "UTF-8")
+	}
+	tool(t, "Gr\xfc\xdfe", "send", "--from", "a@example.com", "--to", "b@example.com", "--text", "-").expect(t, exitUsage, "UTF-8")
+	if len(s.posted) != 0 {
+		t.Errorf("%d were posted", len(s.posted))
+	}
+}

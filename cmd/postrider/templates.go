@@ -210,11 +210,11 @@ func (c *templatesPushCmd) body(t *terminal) (alias string, body []byte, err err
 		if path == "" {
 			continue
 		}
-		content, err := readInput(t, path, maxTemplateFile)
+		content, err := readText(t, path, maxTemplateFile)
 		if err != nil {
 			return "", nil, err
 		}
-		if fields[name], err = json.Marshal(string(content)); err != nil {
+		if fields[name], err = json.Marshal(content); err != nil {
 			return "", nil, fmt.Errorf("write %s: %w", name, err)
 		}
 	}

@@ -118,6 +118,7 @@ func TestATemplateIsPushedFromFiles(t *testing.T) {
 	tool(t, `[]`, "templates", "push", "-").expect(t, exitUsage, "JSON object")
 	tool(t, `{"alias":"order","html":7}`, "templates", "push", "-").expect(t, exitFailed, "422")
 	tool(t, "", "templates", "push", filepath.Join(dir, "none.json")).expect(t, exitUsage, "none.json")
+	tool(t, `{"alias":"order"}`, "templates", "push", "-", "--text", file(t, "latin.txt", "Gr\xfc\xdfe")).expect(t, exitUsage, "latin.txt", "UTF-8")
 }
 
 func TestTemplatesArePublishedInOrder(t *testing.T) {
