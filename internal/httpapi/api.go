@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"path"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -157,7 +159,7 @@ func refusing(h handler) http.Handler {
 func route(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != path.Clean(r.URL.Path) {
-			refuse(w, r, fault(codeNotFound, "there is nothing at this path"))
+			refuse(w, r, nowhere(mux, r))
 			return
 		}
 		h, pattern := mux.Handler(r)
@@ -168,13 +170,26 @@ func route(mux *http.ServeMux) http.Handler {
 		mute := &muted{header: http.Header{}}
 		h.ServeHTTP(mute, r)
 		if mute.status != http.StatusMethodNotAllowed {
-			refuse(w, r, fault(codeNotFound, "there is nothing at this path"))
+			refuse(w, r, nowhere(mux, r))
 			return
 		}
 		allow := mute.header.Get("Allow")
 		w.Header().Set("Allow", allow)
 		refuse(w, r, fault(codeMethodNotAllowed, "allowed here: "+allow))
 	})
+}
+
+// nowhere names what is near a path that does not exist: the base URL of an SDK easily
+// lacks its /v1, has it twice, or has a slash too many.
+func nowhere(mux *http.ServeMux, r *http.Request) error {
+	plain := path.Clean(r.URL.Path)
+	for _, other := range []string{plain, "/v1" + plain, strings.TrimPrefix(plain, "/v1")} {
+		_, pattern := mux.Handler(&http.Request{Method: r.Method, Host: r.Host, URL: &url.URL{Path: other}})
+		if strings.Contains(pattern, "/v1/") {
+			return fault(codeNotFound, "there is nothing at this path; did you mean "+pattern+"?")
+		}
+	}
+	return fault(codeNotFound, "there is nothing at this path")
 }
 
 // muted keeps the status and header of an answer and drops its body.

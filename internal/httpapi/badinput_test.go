@@ -291,3 +291,29 @@ func TestATooLargeBodyIsRefused(t *testing.T) {
 		t.Errorf("%d messages stored, want 2", n)
 	}
 }
+
+func TestWhatIsNearAPathThatDoesNotExist(t *testing.T) {
+	w := newWorld(t)
+	for path, near := range map[string]string{
+		"/emails": "GET /v1/emails?", "/emails/x/events": "GET /v1/emails/{id}/events?", "/v1//emails": "GET /v1/emails?", "/v1/templates/": "GET /v1/templates?",
+		"/v1/v1/emails/x": "GET /v1/emails/{id}?", "/nowhere": "", "/v1": "", "/v1/": "", "//": "", "/v1/emails/x/y": "", "/v1/healthz": "", "/healthz/": "",
+	} {
+		a := w.do(http.MethodGet, path, "")
+		a.want(t, 404, "not_found")
+		want := "there is nothing at this path"
+		if near != "" {
+			want += "; did you mean " + near
+		}
+		if got := a.text("detail"); got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
+}
+
+func TestAFaultOfTheWholeBodyIsToldWithoutAPlace(t *testing.T) {
+	a := newWorld(t).do(http.MethodPost, "/v1/emails/batch", "[]")
+	a.want(t, 422, "validation_error")
+	if got := a.text("message"); got != "1 field is not right; give at least one email" {
+		t.Error(got)
+	}
+}
