@@ -22,9 +22,9 @@ type letter struct {
 	Cc        []string `sep:"none" placeholder:"ADDRESS" help:"A recipient of a copy."`
 	Bcc       []string `sep:"none" placeholder:"ADDRESS" help:"A recipient that the others do not see."`
 	ReplyTo   []string `sep:"none" placeholder:"ADDRESS" help:"Where answers go."`
-	Subject   string   `placeholder:"TEXT" help:"The subject."`
-	Text      string   `placeholder:"TEXT" help:"The plain text: itself, @FILE, or - for standard input. @@ at the beginning stands for @."`
-	HTML      string   `placeholder:"HTML" help:"The HTML, given like the text."`
+	Subject   string   `blank:"" placeholder:"TEXT" help:"The subject."`
+	Text      string   `blank:"" placeholder:"TEXT" help:"The plain text: itself, @FILE, or - for standard input. @@ at the beginning stands for @."`
+	HTML      string   `blank:"" placeholder:"HTML" help:"The HTML, given like the text."`
 	Attach    []string `sep:"none" placeholder:"FILE" help:"A file to attach."`
 	Inline    []string `sep:"none" placeholder:"CID=FILE" help:"A picture for the HTML, which shows it by <img src=\"cid:CID\">."`
 	Header    []string `sep:"none" placeholder:"NAME:VALUE" help:"A header field of your own."`

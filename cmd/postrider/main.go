@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"reflect"
 	"slices"
 	"syscall"
 	"unicode/utf8"
@@ -76,10 +77,26 @@ func run(ctx context.Context, args []string, t *terminal) int {
 	if helped {
 		return exitDone
 	}
+	if err == nil {
+		err = filled(command)
+	}
 	if err != nil {
 		return report(t, err)
 	}
 	return report(t, command.Run())
+}
+
+// filled refuses flags that were given with nothing in them: most likely a variable of
+// the shell is not set, and without --schedule a mail goes out at once, without
+// --idempotency-key twice, and without --expires a key never ends. The tag blank is for
+// flags of which nothing is something.
+func filled(command *kong.Context) error {
+	for _, step := range command.Path {
+		if f := step.Flag; f != nil && f.Target.Kind() == reflect.String && f.Target.String() == "" && !f.Tag.Has("blank") {
+			return usage("--%s is empty: give a value, or leave it out", f.Name)
+		}
+	}
+	return nil
 }
 
 // meant is the command line with what people try first in place of what it is

@@ -261,3 +261,19 @@ func TestTextThatIsNotUTF8IsNotSent(t *testing.T) {
 		t.Errorf("%d were posted", len(s.posted))
 	}
 }
+
+func TestAFlagThatIsEmptyIsRefused(t *testing.T) {
+	s := newServer(t)
+	for _, flag := range []string{"--schedule", "--expires", "--idempotency-key", "--lane", "--on-unknown", "--file"} {
+		tool(t, "", minimal(flag, "")...).expect(t, exitUsage, flag+" is empty")
+		tool(t, "", minimal(flag+"=")...).expect(t, exitUsage, flag+" is empty")
+	}
+	tool(t, "", "send", "-f", "").expect(t, exitUsage, "--file is empty")
+	tool(t, "", "keys", "create", "--name", "x", "--expires", "").expect(t, exitUsage, "--expires is empty")
+	tool(t, "", "keys", "create", "--name", "x", "--tenant", "").expect(t, exitUsage, "--tenant is empty")
+	tool(t, "", "list", "--csv", "--tag", "").expect(t, exitUsage, "--tag is empty")
+	if len(s.posted)+len(s.queries) != 0 {
+		t.Errorf("%d posts, %v", len(s.posted), s.queries)
+	}
+	tool(t, "", minimal("--subject", "", "--html", "")...).expect(t, exitDone, testID)
+}

@@ -256,7 +256,7 @@ type templatesRenderCmd struct {
 	Variables string            `placeholder:"FILE" help:"Values of any type as JSON (- for standard input)."`
 	Locale    string            `placeholder:"LOCALE" help:"The language, such as de-AT."`
 	Published bool              `help:"The published version instead of the draft."`
-	Only      string            `enum:",html,text,subject" default:"" placeholder:"PART" help:"Print html, text or subject alone, as it is."`
+	Only      string            `blank:"" enum:",html,text,subject" default:"" placeholder:"PART" help:"Print html, text or subject alone, as it is."`
 	JSON      bool              `help:"Print the answer of the server."`
 }
 
