@@ -40,7 +40,7 @@ type Client struct{ api *exchange.Exchange }
 // NewClient returns a client. It opens no connection yet.
 func NewClient(c Config) (*Client, error) {
 	u, err := url.Parse(c.URL)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.ContainsAny(c.URL, "?#") || u.User != nil {
 		return nil, errors.New("postrider: the URL must be http(s)://host, with a path at most")
 	}
 	if c.Key == "" {

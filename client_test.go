@@ -161,3 +161,11 @@ func TestTextThatIsNotUTF8IsNotSent(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestAURLHasNothingBehindItsPath(t *testing.T) {
+	for _, wrong := range []string{"http://h/?", "http://h/#", "http://h?x=1", "http://u:p@h", "ftp://h", "h:8080", ""} {
+		if _, err := postrider.NewClient(postrider.Config{URL: wrong, Key: "k"}); err == nil {
+			t.Errorf("%q was taken", wrong)
+		}
+	}
+}
