@@ -64,7 +64,7 @@ func validHost(name string) bool {
 		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
 			return false
 		}
-		if strings.Trim(strings.ToLower(label), "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+		if !made(label, "-_") {
 			return false
 		}
 	}
@@ -94,3 +94,9 @@ func (u *ServerURL) Decode(text string) error {
 
 // String is the URL.
 func (u ServerURL) String() string { return string(u) }
+
+// made reports whether s is of ASCII letters, digits and the other signs alone. It is
+// not put in lower case first: that makes a k of the Kelvin sign.
+func made(s, others string) bool {
+	return strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"+others) == ""
+}

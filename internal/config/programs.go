@@ -2,7 +2,6 @@ package config
 
 import (
 	"net"
-	"strings"
 	"time"
 
 	"github.com/postrider/postrider/internal/message"
@@ -220,7 +219,7 @@ func (r *RabbitMQ) check(f *faults) {
 }
 
 func validPrefix(s string) bool {
-	return s != "" && len(s) <= 64 && strings.Trim(strings.ToLower(s), "abcdefghijklmnopqrstuvwxyz0123456789._-") == ""
+	return s != "" && len(s) <= 64 && made(s, "._-")
 }
 
 const longestHold = 25 * time.Minute // RabbitMQ closes the channel at 30
