@@ -53,9 +53,6 @@ func (l *letter) draft(t *terminal) (*client.Draft, error) {
 }
 
 func (l *letter) bodies(t *terminal, d *client.Draft) error {
-	if l.Text == "-" && l.HTML == "-" {
-		return usage("--text and --html cannot both be standard input")
-	}
 	var err error
 	if d.Text, err = content(t, l.Text); err != nil {
 		return err
@@ -150,7 +147,12 @@ const maxFile = 64 << 20
 // readInput reads a file, or standard input for -, of at most limit bytes.
 func readInput(t *terminal, path string, limit int) ([]byte, error) {
 	source := t.in
-	if path != "-" {
+	switch {
+	case path == "-" && t.emptied: // the second would find nothing, and that would be sent
+		return nil, usage("standard input can be read for one thing only: give files for the others")
+	case path == "-":
+		t.emptied = true
+	default:
 		f, err := os.Open(path)
 		if err != nil {
 			return nil, usage("%v", err)

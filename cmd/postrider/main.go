@@ -30,6 +30,8 @@ func main() {
 type terminal struct {
 	in       io.Reader
 	out, err io.Writer
+
+	emptied bool // all of in was read
 }
 
 // commands is the command line: what kong parses into.

@@ -277,3 +277,15 @@ func TestAFlagThatIsEmptyIsRefused(t *testing.T) {
 	}
 	tool(t, "", minimal("--subject", "", "--html", "")...).expect(t, exitDone, testID)
 }
+
+func TestStandardInputIsReadOnce(t *testing.T) {
+	s := newServer(t)
+	for _, flags := range [][]string{{"--text", "-", "--html", "-"}, {"--text", "@-", "--html", "-"}, {"--text", "@-", "--html", "@-"}} {
+		tool(t, "x", append([]string{"send", "--from", "a@example.com", "--to", "b@example.com"}, flags...)...).expect(t, exitUsage, "one thing only")
+	}
+	tool(t, `{"alias":"order"}`, "templates", "push", "-", "--html", "-").expect(t, exitUsage, "one thing only")
+	tool(t, "x", "templates", "push", file(t, "order.json", `{"alias":"order"}`), "--html", "-", "--text", "-").expect(t, exitUsage, "one thing only")
+	if len(s.posted) != 0 {
+		t.Errorf("%d were posted", len(s.posted))
+	}
+}
