@@ -40,7 +40,7 @@ type Client struct{ api *exchange.Exchange }
 // NewClient returns a client. It opens no connection yet.
 func NewClient(c Config) (*Client, error) {
 	u, err := url.Parse(c.URL)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.ContainsAny(c.URL, "?#") || u.User != nil {
 		return nil, errors.New("postrider: the URL must be http(s)://host, with a path at most")
 	}
 	if c.Key == "" {
@@ -65,7 +65,7 @@ type Receipt struct {
 // to deliver. Without an idempotency key it makes one up, so that its own repetitions
 // send nothing twice.
 func (c *Client) Send(ctx context.Context, e Email) (Receipt, error) {
-	body, err := json.Marshal(e)
+	body, err := exchange.Body(e)
 	if err != nil {
 		return Receipt{}, fmt.Errorf("write the email: %w", err)
 	}

@@ -149,3 +149,23 @@ func TestNobodyThere(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestTextThatIsNotUTF8IsNotSent(t *testing.T) {
+	c, calls := server(t, taken)
+	damaged := letter
+	damaged.Text = "Gr\xfc\xdfe"
+	if _, err := c.Send(t.Context(), damaged); err == nil || !strings.Contains(err.Error(), "Text is not") || len(*calls) != 0 {
+		t.Errorf("%v, %v", err, *calls)
+	}
+	if _, err := postrider.Enqueue(t.Context(), nil, damaged); !errors.Is(err, postrider.ErrInvalid) {
+		t.Error(err)
+	}
+}
+
+func TestAURLHasNothingBehindItsPath(t *testing.T) {
+	for _, wrong := range []string{"http://h/?", "http://h/#", "http://h?x=1", "http://u:p@h", "ftp://h", "h:8080", ""} {
+		if _, err := postrider.NewClient(postrider.Config{URL: wrong, Key: "k"}); err == nil {
+			t.Errorf("%q was taken", wrong)
+		}
+	}
+}

@@ -3,8 +3,9 @@ package postrider
 import "time"
 
 // Email is what to send. From, To and one of Text and HTML are required. Addresses
-// are written as a@example.com or Ann <a@example.com>. The limits are those of the
-// API: 25 MB decoded, 50 recipients, 100 attachments.
+// are written as a@example.com or Ann <a@example.com>. All text is UTF-8. The limits
+// are those of the API: 50 recipients, 100 attachments, 40 MB decoded, of which Text
+// and HTML 25 MB; Enqueue takes 36 MB of JSON.
 type Email struct {
 	From    string   `json:"from,omitempty"`
 	To      []string `json:"to,omitempty"`

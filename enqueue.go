@@ -2,12 +2,13 @@ package postrider
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/postrider/postrider/internal/exchange"
 )
 
 // Querier is what Enqueue needs of a database: pgx.Tx, *pgx.Conn and *pgxpool.Pool
@@ -17,7 +18,8 @@ type Querier interface {
 }
 
 // The reasons why an email is not enqueued. Find them with errors.Is; the error holds
-// the database's *pgconn.PgError too, which says more. As after any error, Postgres
+// the database's *pgconn.PgError too, which says more, unless the database was not
+// even asked. As after any error of its, Postgres
 // takes nothing more in that transaction: it can only be rolled back, wholly or to a
 // savepoint.
 var (
@@ -59,9 +61,9 @@ type Enqueuer struct {
 
 // Enqueue is the function of that name, for another installation or tenant.
 func (q Enqueuer) Enqueue(ctx context.Context, tx Querier, e Email) (id string, err error) {
-	body, err := json.Marshal(e)
+	body, err := exchange.Body(e)
 	if err != nil {
-		return "", fmt.Errorf("enqueue: write the email: %w", err)
+		return "", fmt.Errorf("enqueue: %w: %w", ErrInvalid, err)
 	}
 	var key *string
 	if e.IdempotencyKey != "" {

@@ -163,7 +163,12 @@ func TestHealthcheck(t *testing.T) {
 	defer degraded.Close()
 	tool(t, "", "healthcheck", degraded.URL).expect(t, exitDone, "degraded\n  database: ok\n  relay host: degraded, refused\n    check it\n")
 	tool(t, "", "healthcheck", "http://127.0.0.1:1/").expect(t, exitUnreachable, "cannot be reached")
-	tool(t, "", "healthcheck", "http://[").expect(t, exitUsage, "not a URL")
+	for _, wrong := range []string{"http://[", "localhost:8080", "127.0.0.1:8080/readyz", "/readyz", "ftp://localhost/"} {
+		tool(t, "", "healthcheck", wrong).expect(t, exitUsage, "not a URL")
+	}
+	if o := tool(t, "", "healthcheck", strings.Replace(sick.URL, "//", "//user:hunter2@", 1)); strings.Contains(o.err, "hunter2") {
+		t.Error(o.err)
+	}
 	tool(t, "", "healthcheck").expect(t, exitUsage, "POSTRIDER_URL")
 }
 

@@ -39,8 +39,8 @@ func (c *healthcheckCmd) Run(ctx context.Context, t *terminal) error {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
-	if err != nil {
-		return usage("%q is not a URL", page)
+	if err != nil || request.URL.Host == "" || request.URL.Scheme != "http" && request.URL.Scheme != "https" {
+		return usage("the page is not a URL: write it like http://127.0.0.1:8080/readyz")
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
@@ -49,7 +49,7 @@ func (c *healthcheckCmd) Run(ctx context.Context, t *terminal) error {
 	defer response.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(response.Body, 64<<10)) // what came is enough to show
 	if response.StatusCode/100 != 2 {
-		return fmt.Errorf("%s answers %s: %s", page, response.Status, readable(text))
+		return fmt.Errorf("%s answers %s: %s", request.URL.Redacted(), response.Status, readable(text))
 	}
 	_, err = fmt.Fprintln(t.out, printable(readable(text)))
 	return err

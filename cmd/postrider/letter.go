@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/postrider/postrider/internal/client"
 	"github.com/postrider/postrider/internal/message"
@@ -21,9 +22,9 @@ type letter struct {
 	Cc        []string `sep:"none" placeholder:"ADDRESS" help:"A recipient of a copy."`
 	Bcc       []string `sep:"none" placeholder:"ADDRESS" help:"A recipient that the others do not see."`
 	ReplyTo   []string `sep:"none" placeholder:"ADDRESS" help:"Where answers go."`
-	Subject   string   `placeholder:"TEXT" help:"The subject."`
-	Text      string   `placeholder:"TEXT" help:"The plain text: itself, @FILE, or - for standard input. @@ at the beginning stands for @."`
-	HTML      string   `placeholder:"HTML" help:"The HTML, given like the text."`
+	Subject   string   `blank:"" placeholder:"TEXT" help:"The subject."`
+	Text      string   `blank:"" placeholder:"TEXT" help:"The plain text: itself, @FILE, or - for standard input. @@ at the beginning stands for @."`
+	HTML      string   `blank:"" placeholder:"HTML" help:"The HTML, given like the text."`
 	Attach    []string `sep:"none" placeholder:"FILE" help:"A file to attach."`
 	Inline    []string `sep:"none" placeholder:"CID=FILE" help:"A picture for the HTML, which shows it by <img src=\"cid:CID\">."`
 	Header    []string `sep:"none" placeholder:"NAME:VALUE" help:"A header field of your own."`
@@ -52,9 +53,6 @@ func (l *letter) draft(t *terminal) (*client.Draft, error) {
 }
 
 func (l *letter) bodies(t *terminal, d *client.Draft) error {
-	if l.Text == "-" && l.HTML == "-" {
-		return usage("--text and --html cannot both be standard input")
-	}
 	var err error
 	if d.Text, err = content(t, l.Text); err != nil {
 		return err
@@ -74,8 +72,7 @@ func content(t *terminal, value string) (string, error) {
 	case strings.HasPrefix(source, "@"):
 		return source, nil
 	}
-	text, err := readInput(t, source, maxFile)
-	return string(text), err
+	return readText(t, source, maxFile)
 }
 
 func (l *letter) headers(_ *terminal, d *client.Draft) error {
@@ -150,7 +147,12 @@ const maxFile = 64 << 20
 // readInput reads a file, or standard input for -, of at most limit bytes.
 func readInput(t *terminal, path string, limit int) ([]byte, error) {
 	source := t.in
-	if path != "-" {
+	switch {
+	case path == "-" && t.emptied: // the second would find nothing, and that would be sent
+		return nil, usage("standard input can be read for one thing only: give files for the others")
+	case path == "-":
+		t.emptied = true
+	default:
 		f, err := os.Open(path)
 		if err != nil {
 			return nil, usage("%v", err)
@@ -166,6 +168,15 @@ func readInput(t *terminal, path string, limit int) ([]byte, error) {
 		return nil, usage("%s is larger than the %d bytes that are left of a message", path, limit)
 	}
 	return data, nil
+}
+
+// readText is readInput for what JSON can hold.
+func readText(t *terminal, path string, limit int) (string, error) {
+	text, err := readInput(t, path, limit)
+	if err == nil && !utf8.Valid(text) {
+		return "", usage("what %s holds is not text in UTF-8: convert it first, such as with iconv", path)
+	}
+	return string(text), err
 }
 
 // fromNow turns a duration into a time; anything else is for the server to read.

@@ -7,8 +7,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"reflect"
 	"slices"
 	"syscall"
+	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 )
@@ -28,6 +30,8 @@ func main() {
 type terminal struct {
 	in       io.Reader
 	out, err io.Writer
+
+	emptied bool // all of in was read
 }
 
 // commands is the command line: what kong parses into.
@@ -59,6 +63,10 @@ Exit codes: 0 done, 1 refused or not sent, 2 wrong flags or settings, 3 server o
 
 // run parses the command line, runs the command and returns the exit code.
 func run(ctx context.Context, args []string, t *terminal) int {
+	// Kong puts U+FFFD in the place of such bytes, and that would be sent.
+	if i := slices.IndexFunc(args, func(arg string) bool { return !utf8.ValidString(arg) }); i >= 0 {
+		return report(t, usage("%q is not text in UTF-8", args[i]))
+	}
 	helped := false
 	parser, err := kong.New(&commands{},
 		kong.Name("postrider"), kong.Description(description),
@@ -71,10 +79,26 @@ func run(ctx context.Context, args []string, t *terminal) int {
 	if helped {
 		return exitDone
 	}
+	if err == nil {
+		err = filled(command)
+	}
 	if err != nil {
 		return report(t, err)
 	}
 	return report(t, command.Run())
+}
+
+// filled refuses flags that were given with nothing in them: most likely a variable of
+// the shell is not set, and without --schedule a mail goes out at once, without
+// --idempotency-key twice, and without --expires a key never ends. The tag blank is for
+// flags of which nothing is something.
+func filled(command *kong.Context) error {
+	for _, step := range command.Path {
+		if f := step.Flag; f != nil && f.Target.Kind() == reflect.String && f.Target.String() == "" && !f.Tag.Has("blank") {
+			return usage("--%s is empty: give a value, or leave it out", f.Name)
+		}
+	}
+	return nil
 }
 
 // meant is the command line with what people try first in place of what it is

@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/postrider/postrider/internal/client"
+	"github.com/postrider/postrider/internal/exchange"
 )
 
 // sendCmd posts one message. Its letter is composed from flags, or taken as it
@@ -111,7 +111,7 @@ func (c *sendCmd) body(t *terminal) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := json.Marshal(draft)
+	body, err := exchange.Body(draft)
 	if err != nil {
 		return nil, fmt.Errorf("write the message: %w", err)
 	}

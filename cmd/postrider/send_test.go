@@ -249,3 +249,43 @@ func TestInterrupt(t *testing.T) {
 	})
 	toolWithin(ctx, "", minimal("--wait")...).expect(t, exitInterrupted, testID)
 }
+
+func TestTextThatIsNotUTF8IsNotSent(t *testing.T) {
+	s := newServer(t)
+	latin := file(t, "letter.txt", "Gr\xfc\xdfe")
+	for _, flags := range [][]string{{"--html", "@" + latin}, {"--subject", "Gr\xfc\xdfe"}, {"--header", "X-A: \xff"}, {"--metadata", "\xff=1"}} {
+		tool(t, "", minimal(flags...)...).expect(t, exitUsage, "UTF-8")
+	}
+	tool(t, "Gr\xfc\xdfe", "send", "--from", "a@example.com", "--to", "b@example.com", "--text", "-").expect(t, exitUsage, "UTF-8")
+	if len(s.posted) != 0 {
+		t.Errorf("%d were posted", len(s.posted))
+	}
+}
+
+func TestAFlagThatIsEmptyIsRefused(t *testing.T) {
+	s := newServer(t)
+	for _, flag := range []string{"--schedule", "--expires", "--idempotency-key", "--lane", "--on-unknown", "--file"} {
+		tool(t, "", minimal(flag, "")...).expect(t, exitUsage, flag+" is empty")
+		tool(t, "", minimal(flag+"=")...).expect(t, exitUsage, flag+" is empty")
+	}
+	tool(t, "", "send", "-f", "").expect(t, exitUsage, "--file is empty")
+	tool(t, "", "keys", "create", "--name", "x", "--expires", "").expect(t, exitUsage, "--expires is empty")
+	tool(t, "", "keys", "create", "--name", "x", "--tenant", "").expect(t, exitUsage, "--tenant is empty")
+	tool(t, "", "list", "--csv", "--tag", "").expect(t, exitUsage, "--tag is empty")
+	if len(s.posted)+len(s.queries) != 0 {
+		t.Errorf("%d posts, %v", len(s.posted), s.queries)
+	}
+	tool(t, "", minimal("--subject", "", "--html", "")...).expect(t, exitDone, testID)
+}
+
+func TestStandardInputIsReadOnce(t *testing.T) {
+	s := newServer(t)
+	for _, flags := range [][]string{{"--text", "-", "--html", "-"}, {"--text", "@-", "--html", "-"}, {"--text", "@-", "--html", "@-"}} {
+		tool(t, "x", append([]string{"send", "--from", "a@example.com", "--to", "b@example.com"}, flags...)...).expect(t, exitUsage, "one thing only")
+	}
+	tool(t, `{"alias":"order"}`, "templates", "push", "-", "--html", "-").expect(t, exitUsage, "one thing only")
+	tool(t, "x", "templates", "push", file(t, "order.json", `{"alias":"order"}`), "--html", "-", "--text", "-").expect(t, exitUsage, "one thing only")
+	if len(s.posted) != 0 {
+		t.Errorf("%d were posted", len(s.posted))
+	}
+}

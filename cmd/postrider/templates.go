@@ -210,11 +210,11 @@ func (c *templatesPushCmd) body(t *terminal) (alias string, body []byte, err err
 		if path == "" {
 			continue
 		}
-		content, err := readInput(t, path, maxTemplateFile)
+		content, err := readText(t, path, maxTemplateFile)
 		if err != nil {
 			return "", nil, err
 		}
-		if fields[name], err = json.Marshal(string(content)); err != nil {
+		if fields[name], err = json.Marshal(content); err != nil {
 			return "", nil, fmt.Errorf("write %s: %w", name, err)
 		}
 	}
@@ -252,11 +252,11 @@ func (c *templatesPublishCmd) Run(ctx context.Context, t *terminal) error {
 // templatesRenderCmd renders a template.
 type templatesRenderCmd struct {
 	Name      string            `arg:"" help:"Its id or alias."`
-	Var       map[string]string `short:"v" placeholder:"NAME=VALUE" help:"A value that is a string; may be repeated."`
+	Var       map[string]string `short:"v" mapsep:"none" placeholder:"NAME=VALUE" help:"A value that is a string; may be repeated."`
 	Variables string            `placeholder:"FILE" help:"Values of any type as JSON (- for standard input)."`
 	Locale    string            `placeholder:"LOCALE" help:"The language, such as de-AT."`
 	Published bool              `help:"The published version instead of the draft."`
-	Only      string            `enum:",html,text,subject" default:"" placeholder:"PART" help:"Print html, text or subject alone, as it is."`
+	Only      string            `blank:"" enum:",html,text,subject" default:"" placeholder:"PART" help:"Print html, text or subject alone, as it is."`
 	JSON      bool              `help:"Print the answer of the server."`
 }
 

@@ -118,6 +118,7 @@ func TestATemplateIsPushedFromFiles(t *testing.T) {
 	tool(t, `[]`, "templates", "push", "-").expect(t, exitUsage, "JSON object")
 	tool(t, `{"alias":"order","html":7}`, "templates", "push", "-").expect(t, exitFailed, "422")
 	tool(t, "", "templates", "push", filepath.Join(dir, "none.json")).expect(t, exitUsage, "none.json")
+	tool(t, `{"alias":"order"}`, "templates", "push", "-", "--text", file(t, "latin.txt", "Gr\xfc\xdfe")).expect(t, exitUsage, "latin.txt", "UTF-8")
 }
 
 func TestTemplatesArePublishedInOrder(t *testing.T) {
@@ -134,6 +135,7 @@ func TestATemplateIsTried(t *testing.T) {
 	}
 	tool(t, "", "templates", "render", "order", "-v", "NAME=Ann", "--variables", file, "--locale", "de", "--published").expect(t, exitDone,
 		"SUBJECT\nS", "HTML\n<p>�", `"Published":true`, `"Locale":"de"`, `"N":1.50`, `"NAME":"Ann"`)
+	tool(t, "", "templates", "render", "order", "-v", "NAME=Ann;N=2", "-v", "B=x;y").expect(t, exitDone, `"NAME":"Ann;N=2"`, `"B":"x;y"`)
 	if o := tool(t, "", "templates", "render", "order", "--only", "html"); o.out != "<p>\x1b" {
 		t.Errorf("%q", o.out)
 	}

@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -67,7 +66,7 @@ func (c *Client) Tenants(ctx context.Context, after int64, limit int) (wire.Tena
 }
 
 func (c *Client) post(ctx context.Context, path string, draft, answer any) error {
-	body, err := json.Marshal(draft)
+	body, err := exchange.Body(draft)
 	if err != nil {
 		return fmt.Errorf("write request: %w", err)
 	}

@@ -64,7 +64,7 @@ func validHost(name string) bool {
 		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
 			return false
 		}
-		if strings.Trim(strings.ToLower(label), "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+		if !made(label, "-_") {
 			return false
 		}
 	}
@@ -74,14 +74,18 @@ func validHost(name string) bool {
 // ServerURL is the address of a Postrider server without a trailing slash.
 type ServerURL string
 
-// Decode reads an http or https URL without user, query and fragment.
+// Decode reads an http or https URL without user, query and fragment. Empty is none.
 func (u *ServerURL) Decode(text string) error {
 	const remedy = "write http://host:port or https://host"
+	if text == "" {
+		*u = ""
+		return nil
+	}
 	parsed, err := url.Parse(text)
 	if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" {
 		return bad("is not an http:// or https:// URL", remedy)
 	}
-	if parsed.User != nil || parsed.RawQuery != "" || parsed.Fragment != "" {
+	if parsed.User != nil || strings.ContainsAny(text, "?#") {
 		return bad("has more than scheme, host, port and path", remedy+"; the key goes into POSTRIDER_API_KEY")
 	}
 	*u = ServerURL(strings.TrimRight(text, "/"))
@@ -90,3 +94,9 @@ func (u *ServerURL) Decode(text string) error {
 
 // String is the URL.
 func (u ServerURL) String() string { return string(u) }
+
+// made reports whether s is of ASCII letters, digits and the other signs alone. It is
+// not put in lower case first: that makes a k of the Kelvin sign.
+func made(s, others string) bool {
+	return strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"+others) == ""
+}

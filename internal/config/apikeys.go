@@ -63,7 +63,7 @@ func tenantKey(entry string, position int) (TenantKey, error) {
 // validKey allows what a bearer token may hold (RFC 6750, 2.1).
 func validKey(key string) bool {
 	return key != "" && len(key) <= 256 &&
-		strings.Trim(strings.ToLower(key), "abcdefghijklmnopqrstuvwxyz0123456789-._~+/=") == ""
+		made(key, "-._~+/=")
 }
 
 // String shows the tenants and hides the keys.

@@ -102,7 +102,7 @@ func validBucket(s string) bool {
 }
 
 func plainName(s, more string) bool {
-	return !strings.Contains(s, "..") && strings.Trim(strings.ToLower(s), "abcdefghijklmnopqrstuvwxyz0123456789._-"+more) == ""
+	return !strings.Contains(s, "..") && made(s, "._-"+more)
 }
 
 func validEndpoint(s string) bool {

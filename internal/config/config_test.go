@@ -87,6 +87,15 @@ func TestEveryProgramStartsOnACompleteEnvironment(t *testing.T) {
 	}
 }
 
+func TestWhatHasNoDefaultMayBeEmpty(t *testing.T) {
+	for _, name := range []string{"PUBLIC_URL", "HELLO_NAME", "RABBITMQ_URL", "SMTP_URL", "BLOB_ALSO", "BLOB_ACCESS_KEY", "BLOB_SECRET_KEY", "ATTACHMENT_FETCH_ALLOW"} {
+		environ(t, map[string]string{name: ""})
+		if err := Load(new(Dev)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestUnprefixedNamesAreNotRead(t *testing.T) {
 	environ(t, complete(map[string]string{"RABBITMQ_URL": "-"}))
 	t.Setenv("RABBITMQ_URL", "amqp://leaked/")
@@ -186,11 +195,13 @@ func faultCases() map[string]struct{ program, name, value, problem, remedy strin
 		"client key with tenant":   {"client", "API_KEY", "acme:" + longKey, "is not a key", "without tenant"},
 		"client without scheme":    {"client", "URL", "localhost:8080", "http://", "https://host"},
 		"client with login":        {"client", "URL", "http://u:p@h", "more than", "POSTRIDER_API_KEY"},
+		"client with a mark":       {"client", "URL", "http://h/?", "more than", "https://host"},
 		"listen without port":      {"producer", "LISTEN", "localhost", "not a listen address", "host:port"},
 		"listen on a word":         {"producer", "LISTEN", ":http", "no port", "127.0.0.1:8080"},
 		"listen on a bad host":     {"producer", "LISTEN", "a b:80", "neither a name", "host:port"},
 		"listen emptied":           {"producer", "LISTEN", "", "is empty", "default :8080"},
-		"one port for two":         {"producer", "METRICS_LISTEN", "127.0.0.1:8080", "port of another", "of its own"},
+		"one port for two":         {"producer", "METRICS_LISTEN", "127.0.0.1:8080", "port of POSTRIDER_METRICS_LISTEN", "of its own"},
+		"one port for the inbox":   {"dev", "INBOX_SMTP_LISTEN", "127.0.0.1:8025", "POSTRIDER_INBOX_LISTEN =127.0.0.1:8025 has the port of POSTRIDER_INBOX_SMTP_LISTEN", "of its own"},
 		"unknown lane":             {"consumer", "CONSUMERS", "bulk:3", `"bulk"`, "critical, high, normal and low"},
 		"lane twice":               {"consumer", "CONSUMERS", "low:3,low:4", "twice", "once"},
 		"lane without count":       {"consumer", "CONSUMERS", "low", "not lane:count", "critical:8"},
@@ -210,6 +221,9 @@ func faultCases() map[string]struct{ program, name, value, problem, remedy strin
 		"too many connections":     {"producer", "DATABASE_CONNS", "5000", "is 5000", "from 4 to 500"},
 		"no such marking":          {"consumer", "MARK", "never", `"never"`, "always, hold"},
 		"hello":                    {"consumer", "HELLO_NAME", "no name", "host name", "mail.example.com"},
+		"hello with a Kelvin sign": {"consumer", "HELLO_NAME", "mail.\u212Aelvin.example", "host name", "mail.example.com"},
+		"prefix of a Kelvin sign":  {"consumer", "RABBITMQ_PREFIX", "\u212A", "queue's name", "letters"},
+		"key with a Kelvin sign":   {"producer", "API_KEYS", "\u212A" + longKey, "entry 1", "tenant:key"},
 		"log level":                {"consumer", "LOG_LEVEL", "trace", `"trace"`, "debug, info"},
 		"migrate":                  {"serve", "MIGRATE", "yes", `"yes"`, "auto, off"},
 		"unknown":                  {"consumer", "RABBIT_URL", "x", "is not a setting", "POSTRIDER_RABBITMQ_URL"},

@@ -2,7 +2,6 @@ package config
 
 import (
 	"net"
-	"strings"
 	"time"
 
 	"github.com/postrider/postrider/internal/message"
@@ -119,7 +118,7 @@ func (p *Producer) check(f *faults) {
 	requireRabbitMQ(f, p.RabbitMQ)
 	p.RabbitMQ.check(f)
 	p.Blob.check(f)
-	apart(f, p.Listen, p.Metrics.Listen)
+	apart(f, "POSTRIDER_LISTEN", p.Listen, "POSTRIDER_METRICS_LISTEN", p.Metrics.Listen)
 }
 
 func (c *Consumer) check(f *faults) {
@@ -141,7 +140,7 @@ func (s *Serve) check(f *faults) {
 	s.Sending.check(f)
 	s.checkAllLanes(f, s.RabbitMQ)
 	checkSweep(f, s.Lease, s.SweepInterval)
-	apart(f, s.Listen, s.Metrics.Listen)
+	apart(f, "POSTRIDER_LISTEN", s.Listen, "POSTRIDER_METRICS_LISTEN", s.Metrics.Listen)
 }
 
 func (d *Dev) check(f *faults) {
@@ -152,8 +151,8 @@ func (d *Dev) check(f *faults) {
 	d.Sending.check(f)
 	d.checkAllLanes(f, d.RabbitMQ)
 	checkSweep(f, d.Lease, d.SweepInterval)
-	apart(f, d.Listen, d.Metrics.Listen)
-	apart(f, d.Inbox.Listen, d.Inbox.SMTPListen)
+	apart(f, "POSTRIDER_LISTEN", d.Listen, "POSTRIDER_METRICS_LISTEN", d.Metrics.Listen)
+	apart(f, "POSTRIDER_INBOX_LISTEN", d.Inbox.Listen, "POSTRIDER_INBOX_SMTP_LISTEN", d.Inbox.SMTPListen)
 }
 
 func (m *Migrate) check(f *faults) {
@@ -220,7 +219,7 @@ func (r *RabbitMQ) check(f *faults) {
 }
 
 func validPrefix(s string) bool {
-	return s != "" && len(s) <= 64 && strings.Trim(strings.ToLower(s), "abcdefghijklmnopqrstuvwxyz0123456789._-") == ""
+	return s != "" && len(s) <= 64 && made(s, "._-")
 }
 
 const longestHold = 25 * time.Minute // RabbitMQ closes the channel at 30
@@ -248,9 +247,9 @@ func checkSweep(f *faults, lease, interval time.Duration) {
 }
 
 // apart refuses two listeners on one port. Port 0 is a new one each time.
-func apart(f *faults, api, other Address) {
-	_, a, _ := net.SplitHostPort(api.String())
+func apart(f *faults, name string, one Address, otherName string, other Address) {
+	_, a, _ := net.SplitHostPort(one.String())
 	_, b, _ := net.SplitHostPort(other.String())
-	f.relate(a == "" || a == "0" || a != b, "POSTRIDER_LISTEN", "POSTRIDER_METRICS_LISTEN",
-		"="+api.String()+" has the port of another listener, "+other.String(), "give each listener a port of its own")
+	f.relate(a == "" || a == "0" || a != b, name, otherName,
+		"="+one.String()+" has the port of "+otherName+"="+other.String(), "give each listener a port of its own")
 }

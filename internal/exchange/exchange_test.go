@@ -110,3 +110,10 @@ func TestWhatNoHeaderCanHoldIsNotRepeated(t *testing.T) {
 		}
 	}
 }
+
+func TestAProblemNamesPlacesWhereThereAreSome(t *testing.T) {
+	p := Problem{Status: 422, Code: "validation_error", Detail: "2 fields are not right", Fields: []Fault{{Detail: "give at least one email"}, {Pointer: "/0/to", Detail: "is missing"}}}
+	if got := p.Error(); got != "the server refused: 422 validation_error: 2 fields are not right\n  give at least one email\n  /0/to: is missing" {
+		t.Error(got)
+	}
+}

@@ -34,7 +34,11 @@ func (p *Problem) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "the server refused: %d %s: %s", p.Status, p.Code, p.Detail)
 	for _, f := range p.Fields {
-		fmt.Fprintf(&b, "\n  %s: %s", f.Pointer, f.Detail)
+		b.WriteString("\n  ")
+		if f.Pointer != "" { // else it is the body as a whole
+			b.WriteString(f.Pointer + ": ")
+		}
+		b.WriteString(f.Detail)
 	}
 	if p.Status >= http.StatusInternalServerError && p.RequestID != "" {
 		b.WriteString("\n  request " + p.RequestID)

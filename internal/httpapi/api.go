@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"path"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -111,29 +113,29 @@ func (a *api) routes(version string, docs handler) *http.ServeMux {
 		"POST /v1/emails/batch":       a.signed(toSend, a.postBatch),
 		"GET /v1/emails":              a.signed(toRead, a.listEmails),
 		"GET /v1/emails.csv":          a.signed(toRead, a.exportEmails),
-		"GET /v1/emails/{id}":         a.signed(toRead, a.getEmail),
+		"GET /v1/emails/{id}":         a.signed(toRead, plain(a.getEmail)),
 		"GET /v1/emails/{id}/content": a.signed(toSeeContent, a.getContent),
 		"GET /v1/emails/{id}/events":  a.signed(toRead, a.listEvents),
-		"PATCH /v1/emails/{id}":       a.signed(toChange, a.patchEmail),
-		"POST /v1/emails/{id}/cancel": a.signed(toChange, a.cancelEmail),
-		"POST /v1/emails/{id}/retry":  a.signed(toChange, a.retryEmail),
-		"POST /v1/api-keys":           a.signed(toAdminister, a.postKey),
+		"PATCH /v1/emails/{id}":       a.signed(toChange, plain(a.patchEmail)),
+		"POST /v1/emails/{id}/cancel": a.signed(toChange, plain(a.cancelEmail)),
+		"POST /v1/emails/{id}/retry":  a.signed(toChange, plain(a.retryEmail)),
+		"POST /v1/api-keys":           a.signed(toAdminister, plain(a.postKey)),
 		"GET /v1/api-keys":            a.signed(toAdminister, a.listKeys),
 		"DELETE /v1/api-keys/{id}":    a.signed(toAdminister, a.deleteKey),
-		"POST /v1/tenants":            a.signed(toOperate, a.postTenant),
+		"POST /v1/tenants":            a.signed(toOperate, plain(a.postTenant)),
 		"GET /v1/tenants":             a.signed(toOperate, a.listTenants),
 
-		"POST /v1/templates":                a.signed(toChange, a.postTemplate),
+		"POST /v1/templates":                a.signed(toChange, plain(a.postTemplate)),
 		"GET /v1/templates":                 a.signed(toRead, a.listTemplates),
-		"GET /v1/templates/{id}":            a.signed(toRead, a.getTemplate),
-		"PATCH /v1/templates/{id}":          a.signed(toChange, a.patchTemplate),
-		"DELETE /v1/templates/{id}":         a.signed(toChange, a.deleteTemplate),
-		"POST /v1/templates/{id}/publish":   a.signed(toChange, a.publishTemplate),
-		"POST /v1/templates/{id}/duplicate": a.signed(toChange, a.duplicateTemplate),
-		"POST /v1/templates/{id}/render":    a.signed(toRead, a.renderTemplate),
+		"GET /v1/templates/{id}":            a.signed(toRead, plain(a.getTemplate)),
+		"PATCH /v1/templates/{id}":          a.signed(toChange, plain(a.patchTemplate)),
+		"DELETE /v1/templates/{id}":         a.signed(toChange, plain(a.deleteTemplate)),
+		"POST /v1/templates/{id}/publish":   a.signed(toChange, plain(a.publishTemplate)),
+		"POST /v1/templates/{id}/duplicate": a.signed(toChange, plain(a.duplicateTemplate)),
+		"POST /v1/templates/{id}/render":    a.signed(toRead, plain(a.renderTemplate)),
 
 		"GET /v1/emails/{id}/attachments":                          a.signed(toRead, a.listFiles),
-		"GET /v1/emails/{id}/attachments/{attachment_id}":          a.signed(toRead, a.getFile),
+		"GET /v1/emails/{id}/attachments/{attachment_id}":          a.signed(toRead, plain(a.getFile)),
 		"GET /v1/emails/{id}/attachments/{attachment_id}/download": a.download, // signed in the link itself
 	} {
 		mux.Handle(pattern, refusing(h))
@@ -157,7 +159,7 @@ func refusing(h handler) http.Handler {
 func route(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != path.Clean(r.URL.Path) {
-			refuse(w, r, fault(codeNotFound, "there is nothing at this path"))
+			refuse(w, r, nowhere(mux, r))
 			return
 		}
 		h, pattern := mux.Handler(r)
@@ -168,13 +170,26 @@ func route(mux *http.ServeMux) http.Handler {
 		mute := &muted{header: http.Header{}}
 		h.ServeHTTP(mute, r)
 		if mute.status != http.StatusMethodNotAllowed {
-			refuse(w, r, fault(codeNotFound, "there is nothing at this path"))
+			refuse(w, r, nowhere(mux, r))
 			return
 		}
 		allow := mute.header.Get("Allow")
 		w.Header().Set("Allow", allow)
 		refuse(w, r, fault(codeMethodNotAllowed, "allowed here: "+allow))
 	})
+}
+
+// nowhere names what is near a path that does not exist: the base URL of an SDK easily
+// lacks its /v1, has it twice, or has a slash too many.
+func nowhere(mux *http.ServeMux, r *http.Request) error {
+	plain := path.Clean(r.URL.Path)
+	for _, other := range []string{plain, "/v1" + plain, strings.TrimPrefix(plain, "/v1")} {
+		_, pattern := mux.Handler(&http.Request{Method: r.Method, Host: r.Host, URL: &url.URL{Path: other}})
+		if strings.Contains(pattern, "/v1/") {
+			return fault(codeNotFound, "there is nothing at this path; did you mean "+pattern+"?")
+		}
+	}
+	return fault(codeNotFound, "there is nothing at this path")
 }
 
 // muted keeps the status and header of an answer and drops its body.

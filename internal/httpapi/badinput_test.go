@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/postrider/postrider/internal/message"
 )
@@ -290,4 +291,66 @@ func TestATooLargeBodyIsRefused(t *testing.T) {
 	if n := w.stored(); n != 2 {
 		t.Errorf("%d messages stored, want 2", n)
 	}
+}
+
+func TestWhatIsNearAPathThatDoesNotExist(t *testing.T) {
+	w := newWorld(t)
+	for path, near := range map[string]string{
+		"/emails": "GET /v1/emails?", "/emails/x/events": "GET /v1/emails/{id}/events?", "/v1//emails": "GET /v1/emails?", "/v1/templates/": "GET /v1/templates?",
+		"/v1/v1/emails/x": "GET /v1/emails/{id}?", "/nowhere": "", "/v1": "", "/v1/": "", "//": "", "/v1/emails/x/y": "", "/v1/healthz": "", "/healthz/": "",
+	} {
+		a := w.do(http.MethodGet, path, "")
+		a.want(t, 404, "not_found")
+		want := "there is nothing at this path"
+		if near != "" {
+			want += "; did you mean " + near
+		}
+		if got := a.text("detail"); got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
+}
+
+func TestAFaultOfTheWholeBodyIsToldWithoutAPlace(t *testing.T) {
+	a := newWorld(t).do(http.MethodPost, "/v1/emails/batch", "[]")
+	a.want(t, 422, "validation_error")
+	if got := a.text("message"); got != "1 field is not right; give at least one email" {
+		t.Error(got)
+	}
+}
+
+func TestParametersOfCallsThatTakeNone(t *testing.T) {
+	w := newWorld(t)
+	id := w.post(`"scheduled_at":"` + time.Now().Add(time.Hour).Format(time.RFC3339) + `"`)
+	template := w.do(http.MethodPost, "/v1/templates", `{"name":"t","alias":"t","html":"x"}`).text("id")
+	for _, c := range [][3]string{
+		{"POST", "/v1/emails/" + id + "/cancel?dry_run=true", ""}, {"POST", "/v1/emails/" + id + "/retry?dry_run=true", ""},
+		{"PATCH", "/v1/emails/" + id + "?dry_run=true", `{"scheduled_at":"2020-01-01T00:00:00Z"}`}, {"GET", "/v1/emails/" + id + "?x=", ""},
+		{"GET", "/v1/emails/" + id + "/attachments/" + id + "?x=1", ""}, {"POST", "/v1/api-keys?tenant=shop", `{"name":"k"}`},
+		{"POST", "/v1/tenants?dry_run=true", `{"name":"shop"}`}, {"POST", "/v1/templates?dry_run=true", `{"name":"u","html":"x"}`},
+		{"GET", "/v1/templates/t?version=published", ""}, {"PATCH", "/v1/templates/t?x=1", `{"name":"u"}`}, {"POST", "/v1/templates/t/publish?x=1", ""},
+		{"POST", "/v1/templates/t/duplicate?x=1", ""}, {"POST", "/v1/templates/t/render?version=published", `{}`}, {"DELETE", "/v1/templates/t?dry_run=true", ""},
+	} {
+		a := w.do(c[0], c[1], c[2])
+		if a.want(t, 422, "validation_error"); !strings.Contains(strings.Join(a.faults(), " "), "unknown_field") {
+			t.Errorf("%s %s: %v", c[0], c[1], a.faults())
+		}
+	}
+	if got := w.do(http.MethodGet, "/v1/emails/"+id, "").text("status"); got != "scheduled" {
+		t.Errorf("the email is %s", got)
+	}
+	if a := w.do(http.MethodGet, "/v1/templates", ""); strings.Count(string(a.body), `"id"`) != 1 || !strings.Contains(string(a.body), template) {
+		t.Errorf("templates: %s", a.body)
+	}
+	if a := w.do(http.MethodGet, "/v1/api-keys", ""); strings.Contains(string(a.body), `"name":"k"`) {
+		t.Errorf("keys: %s", a.body)
+	}
+}
+
+func TestFiltersThatAreEmpty(t *testing.T) {
+	w := newWorld(t)
+	for _, path := range []string{"/v1/emails?status=", "/v1/emails.csv?status=", "/v1/emails?lane=", "/v1/api-keys?tenant="} {
+		w.do(http.MethodGet, path, "").want(t, 422, "validation_error")
+	}
+	w.do(http.MethodDelete, "/v1/api-keys/01990000-0000-7000-8000-000000000000?tenant=", "").want(t, 422, "validation_error")
 }

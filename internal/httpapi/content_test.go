@@ -2,11 +2,14 @@ package httpapi_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -46,6 +49,29 @@ func TestTheContentIsTheMailItself(t *testing.T) {
 	}
 	if head := w.do("HEAD", "/v1/emails/"+id+"/content", ""); head.status != 200 || len(head.body) != 0 {
 		t.Errorf("HEAD: %d, %d bytes", head.status, len(head.body))
+	}
+}
+
+func TestAHeadOfTheContentReadsNoFiles(t *testing.T) {
+	var opened atomic.Int32
+	w := newWorld(t, func(p *plan) {
+		p.ports = func(ports httpapi.Ports) httpapi.Ports {
+			open := ports.OpenBlob
+			ports.OpenBlob = func(ctx context.Context, b message.Blob) (io.ReadCloser, error) {
+				opened.Add(1)
+				return open(ctx, b)
+			}
+			return ports
+		}
+	})
+	id := w.post(`"attachments":[{"filename":"a.bin","content":"` + base64.StdEncoding.EncodeToString(make([]byte, 400_000)) + `"}]`)
+	got := w.do("GET", "/v1/emails/"+id+"/content", "")
+	if n := opened.Swap(0); n != 2 {
+		t.Fatalf("GET opened %d files, want 2: whether it is there, and what is in it", n)
+	}
+	head := w.do("HEAD", "/v1/emails/"+id+"/content", "")
+	if n := opened.Load(); n != 1 || head.status != 200 || head.header.Get("Content-Length") != strconv.Itoa(len(got.body)) {
+		t.Errorf("HEAD opened %d files, want 1: %d, %v", n, head.status, head.header)
 	}
 }
 

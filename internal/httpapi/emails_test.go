@@ -146,8 +146,10 @@ func TestCancelRetryAndReschedule(t *testing.T) {
 	later := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
 	count(w.do("PATCH", path, `{"scheduled_at":"`+later.Format(time.RFC3339)+`"}`), 2)
 	status("scheduled")
-	if got := w.do("GET", path, "").text("next_attempt_at"); got != later.Format("2006-01-02T15:04:05.000Z") {
-		t.Errorf("next attempt at %s, want %s", got, later)
+	for _, name := range []string{"next_attempt_at", "scheduled_at"} {
+		if got := w.do("GET", path, "").text(name); got != later.Format("2006-01-02T15:04:05.000Z") {
+			t.Errorf("%s is %s, want %s", name, got, later)
+		}
 	}
 	count(w.do("PATCH", path, `{"scheduled_at":"2001-01-01T00:00:00Z"}`), 2)
 	status("queued")

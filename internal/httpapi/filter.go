@@ -159,7 +159,7 @@ func shownStatuses() []message.Status {
 }
 
 func (q *query) status() message.Status {
-	status := message.Status(q.values.Get("status"))
+	status := message.Status(q.given("status"))
 	shown := shownStatuses()
 	if status != "" && !slices.Contains(shown, status) {
 		var names []string

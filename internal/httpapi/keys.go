@@ -120,14 +120,14 @@ func (a *api) listKeys(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	filter := message.KeyFilter{Limit: q.limit(), After: q.cursor("after"), Before: q.cursor("before")}
+	filter, tenant := message.KeyFilter{Limit: q.limit(), After: q.cursor("after"), Before: q.cursor("before")}, q.given("tenant")
 	if filter.After != uuid.Nil && filter.Before != uuid.Nil {
 		q.fault("before", message.CodeInvalidField, "give either after or before")
 	}
 	if err := q.faults.Err(); err != nil {
 		return err
 	}
-	page, err := a.Manager.List(r.Context(), grantOf(r), q.values.Get("tenant"), filter)
+	page, err := a.Manager.List(r.Context(), grantOf(r), tenant, filter)
 	if err != nil {
 		return err
 	}
@@ -136,17 +136,18 @@ func (a *api) listKeys(w http.ResponseWriter, r *http.Request) error {
 
 func (a *api) deleteKey(w http.ResponseWriter, r *http.Request) error {
 	q, err := newQuery(r.URL.RawQuery, "tenant")
-	if err == nil {
-		err = q.faults.Err()
-	}
 	if err != nil {
+		return err
+	}
+	tenant := q.given("tenant")
+	if err := q.faults.Err(); err != nil {
 		return err
 	}
 	id, ok := parseID(r.PathValue("id"))
 	if !ok {
 		return noKey(message.ErrNotFound)
 	}
-	if err := a.Manager.Revoke(r.Context(), grantOf(r), q.values.Get("tenant"), id); err != nil {
+	if err := a.Manager.Revoke(r.Context(), grantOf(r), tenant, id); err != nil {
 		return noKey(err)
 	}
 	return write(w, http.StatusOK, wire.Deleted{Object: "api_key", ID: id.String(), Deleted: true})

@@ -157,8 +157,10 @@ func sentence(e *message.Error) string {
 	b.WriteString(e.Detail)
 	for _, f := range e.Fields {
 		b.WriteString("; ")
-		b.WriteString(f.Pointer)
-		b.WriteString(": ")
+		if f.Pointer != "" { // else it is the body as a whole
+			b.WriteString(f.Pointer)
+			b.WriteString(": ")
+		}
 		b.WriteString(f.Detail)
 	}
 	return b.String()

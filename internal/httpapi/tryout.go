@@ -18,6 +18,17 @@ func plainQuery(raw string) error {
 	return q.faults.Err()
 }
 
+// plain lets only requests without parameters through. One that was passed over might
+// have been meant to keep the call from doing what it does, or to choose for whom.
+func plain(h handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if err := plainQuery(r.URL.RawQuery); err != nil {
+			return err
+		}
+		return h(w, r)
+	}
+}
+
 // dryRun reads the parameter of a post. Any other is an error: one that is
 // misspelt would send the email.
 func dryRun(raw string) (bool, error) {

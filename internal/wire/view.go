@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"time"
+
 	"github.com/postrider/postrider/internal/message"
 )
 
@@ -149,7 +151,7 @@ func NewItem(v *message.View) Item {
 	item := Item{
 		Object: "email", ID: m.ID.String(), MessageID: m.HeaderID(), From: m.Head.From.String(), To: addresses(m.Head.To), Cc: addresses(m.Head.Cc),
 		Bcc: addresses(m.Head.Bcc), ReplyTo: addresses(m.Head.ReplyTo), Subject: m.Head.Subject,
-		CreatedAt: Time{m.CreatedAt}, ScheduledAt: Time{m.ScheduledAt}, ExpiresAt: Time{m.ExpiresAt}, Lane: m.Lane,
+		CreatedAt: Time{m.CreatedAt}, ScheduledAt: scheduledAt(v), ExpiresAt: Time{m.ExpiresAt}, Lane: m.Lane,
 		Status: status, LastEvent: lastEvent(status), Counts: counts, Tags: m.Head.Tags, Metadata: m.Head.Metadata,
 		Template: m.Head.Template,
 	}
@@ -167,6 +169,30 @@ func NewItem(v *message.View) Item {
 		}
 	}
 	return item
+}
+
+// scheduledAt is the time that the message waits for: where it was moved, the new one,
+// since Resend's SDKs read it nowhere else. Moved to at once it is none. When it waits no
+// more, it is the time of the post.
+func scheduledAt(v *message.View) Time {
+	posted, waits := v.Message.ScheduledAt, time.Time{}
+	for i := range v.Deliveries {
+		switch d := &v.Deliveries[i]; d.Shown(v.Now) {
+		case message.StatusScheduled:
+			if waits.IsZero() || d.NextAttemptAt.Before(waits) {
+				waits = d.NextAttemptAt
+			}
+		case message.StatusQueued, message.StatusSending, message.StatusDelayed, message.StatusSent, message.StatusUnknown:
+			if posted.After(v.Now) {
+				posted = time.Time{}
+			}
+		default: // ended without a try, or by one whenever that was
+		}
+	}
+	if !waits.IsZero() {
+		return Time{waits}
+	}
+	return Time{posted}
 }
 
 // NewList shows one page of messages.

@@ -53,6 +53,31 @@ func sampleView() *message.View {
 	return v
 }
 
+func TestScheduledAtIsTheTimeThatAMessageWaitsFor(t *testing.T) {
+	posted, moved := now().Add(time.Hour), now().Add(2*time.Hour)
+	for name, c := range map[string]struct {
+		posted     time.Time
+		deliveries []message.Delivery
+		want       time.Time
+	}{
+		"as posted":              {posted, []message.Delivery{{Status: message.StatusQueued, NextAttemptAt: posted}}, posted},
+		"moved":                  {posted, []message.Delivery{{Status: message.StatusQueued, NextAttemptAt: moved}}, moved},
+		"moved from at once":     {time.Time{}, []message.Delivery{{Status: message.StatusQueued, NextAttemptAt: moved}}, moved},
+		"moved to at once":       {posted, []message.Delivery{{Status: message.StatusQueued, NextAttemptAt: now()}}, time.Time{}},
+		"that, and sent":         {posted, []message.Delivery{{Status: message.StatusSent, Claim: 1, NextAttemptAt: now()}}, time.Time{}},
+		"canceled":               {posted, []message.Delivery{{Status: message.StatusCanceled, NextAttemptAt: posted}}, posted},
+		"one is canceled":        {posted, []message.Delivery{{Status: message.StatusCanceled, NextAttemptAt: posted}, {Status: message.StatusQueued, NextAttemptAt: moved}}, moved},
+		"the time has come":      {now().Add(-time.Hour), []message.Delivery{{Status: message.StatusSent, Claim: 1}}, now().Add(-time.Hour)},
+		"delayed after its time": {now().Add(-time.Hour), []message.Delivery{{Status: message.StatusQueued, Claim: 1, NextAttemptAt: moved}}, now().Add(-time.Hour)},
+		"at once":                {time.Time{}, []message.Delivery{{Status: message.StatusQueued, NextAttemptAt: now()}}, time.Time{}},
+	} {
+		v := &message.View{Now: now(), Message: message.Message{ScheduledAt: c.posted}, Deliveries: c.deliveries}
+		if got := NewItem(v).ScheduledAt; !got.Equal(c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
 func TestViewsAreAsWritten(t *testing.T) {
 	empty := &message.View{Now: now(), Message: message.Message{ID: id(2), Content: message.Content{Text: "t"}, CreatedAt: now(), Lane: message.LaneNormal}}
 	for name, v := range map[string]any{

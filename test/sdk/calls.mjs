@@ -99,9 +99,11 @@ await check('emails.send: later', async () => {
 });
 
 await check('emails.update: to another time', async () => {
-  const moved = good(await resend.emails.update({ id: scheduled, scheduledAt: new Date(Date.now() + 7200e3).toISOString() }));
+  const at = new Date(Date.now() + 7200e3).toISOString();
+  const moved = good(await resend.emails.update({ id: scheduled, scheduledAt: at }));
   assert.deepEqual([moved.object, moved.id], ['email', scheduled]);
-  assert.equal(good(await resend.emails.get(scheduled)).last_event, 'scheduled');
+  const email = good(await resend.emails.get(scheduled));
+  assert.deepEqual([email.last_event, new Date(email.scheduled_at).toISOString()], ['scheduled', at]);
 });
 
 await check('emails.update: errors', async () => {
