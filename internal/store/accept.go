@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -77,6 +78,7 @@ type accepting struct {
 	message.Submission
 	answer *message.Acceptance
 	batch  *keptBatch // what its key keeps where it stands for a batch; else nil
+	since  time.Time  // when its key was first kept, by the intake; zero: it was not yet
 }
 
 func accept(ctx context.Context, t *txn, jobs []accepting) error {

@@ -95,7 +95,7 @@ func conflict() *message.Error {
 }
 
 var keyValues = []column{
-	{"vtenant", kindInt}, {"vkey", kindText}, {"vhash", kindBytes}, {"vid", kindUUID}, {"vresponse", kindText},
+	{"vtenant", kindInt}, {"vkey", kindText}, {"vhash", kindBytes}, {"vid", kindUUID}, {"vresponse", kindText}, {"vsince", kindInt},
 }
 
 // takeKeys inserts the keys and returns those that were new.
@@ -123,7 +123,7 @@ func (t *txn) toTake(leaders map[idempotent]accepting, scan func(row) error) ([]
 		if err != nil {
 			return nil, fmt.Errorf("encode answer: %w", err)
 		}
-		l.rows = append(l.rows, []any{id.tenant, id.key, job.Hash[:], job.Message.ID, string(response)})
+		l.rows = append(l.rows, []any{id.tenant, id.key, job.Hash[:], job.Message.ID, string(response), millis(job.since)})
 	}
 	slices.SortFunc(l.rows, func(a, b []any) int {
 		return cmp.Or(cmp.Compare(a[0].(int64), b[0].(int64)), cmp.Compare(a[1].(string), b[1].(string)))
@@ -135,7 +135,7 @@ func (t *txn) toTake(leaders map[idempotent]accepting, scan func(row) error) ([]
 	now := t.clock()
 	return t.with(l, `
 		INSERT INTO idempotency (tenant_id, key, hash, message_id, response, expires_at)
-		SELECT vtenant, vkey, vhash, vid, vresponse, `+now+`+$1 FROM v WHERE vid IS NOT NULL
+		SELECT vtenant, vkey, vhash, vid, vresponse, COALESCE(vsince, `+now+`)+$1 FROM v WHERE vid IS NOT NULL
 		ON CONFLICT (tenant_id, key) DO UPDATE SET hash=excluded.hash, message_id=excluded.message_id,
 			response=excluded.response, expires_at=excluded.expires_at
 		WHERE idempotency.expires_at<=`+now+returning, scan), nil
