@@ -146,11 +146,12 @@ func conditional() *regexp.Regexp {
 	const (
 		opens   = `<!--\[if [^\]<>]{1,100}\]>(?:\s*<!--(?:-?|\s*--)>|-->)?`
 		ends    = `<!--\s*<!\[endif\]-->|<!\[endif\]-->`
-		plain   = `<!\[if [^\]<>]{1,100}\]>|<!\[endif\]>` // no comment for other programs
-		xml     = `<\?xml[^<>]{0,200}>`                   // nor is this, which no program shows either
+		plain   = `<!\[if [^\]<>]{1,100}\]>|<!\[endif\]>`         // no comment for other programs
+		pasted  = `<!--\[if [^\]<>]{1,100}\]-->|<!--\[endif\]-->` // what Word makes of the former where text is copied from it
+		xml     = `<\?xml[^<>]{0,200}>`                           // nor is this, which no program shows either
 		comment = `<!--(?s:.*?)-->`
 	)
-	return regexp.MustCompile("(" + opens + "|" + ends + "|" + plain + "|" + xml + ")|" + comment)
+	return regexp.MustCompile("(" + opens + "|" + ends + "|" + plain + "|" + pasted + "|" + xml + ")|" + comment)
 }
 
 // marks finds what is conditional.

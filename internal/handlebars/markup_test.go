@@ -58,6 +58,7 @@ func TestConditionalCommentsOfAllKindsAreKept(t *testing.T) {
 		`<!--[if !mso]><!--><b>x</b><!-- <![endif]--><p>y</p>`,
 		`<!--[if !mso]>--><b>x</b><!--<![endif]--><p>y</p>`,
 		`<![if !mso]><b>x</b><![endif]><p>y</p>`,
+		`<p style="mso-list:l0 level1 lfo1"><!--[if !supportLists]--><b>x</b><!--[endif]-->y</p>`,
 		`<?xml version="1.0" encoding="UTF-8"?><p>y</p>`,
 		`<p>y</p><?xml:namespace prefix = o ns = "urn:schemas-microsoft-com:office:office" />`,
 	} {
