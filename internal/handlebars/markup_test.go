@@ -29,6 +29,7 @@ func TestWhatMailsAreMadeOfIsTaken(t *testing.T) {
 		`<style>/* {{#if a}}a < b=c{{/if}} */ p{}</style>`:                                                 `<style>    p{}</style>`,
 		`<svg><title>{{a}}</title></svg>`:                                                                  `<svg><title>1 x=&#34;2&#34;</title></svg>`,
 		`<title>a<b {{a}}</title>`:                                                                         `<title>a&lt;b 1 x=&#34;2&#34;</title>`,
+		`<svg></svg><script type="application/ld+json">["1 < 2 <3"]</script>`:                              `<svg></svg><script type="application/ld+json">["1 < 2 <3"]</script>`,
 		`<script>for(i=0;i<a.length;){}</script>`:                                                          `<script>for(i=0;i<a.length;){}</script>`,
 		`<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN" "http://www.w3.org/TR/a"><p>{{a}}`: `<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN" "http://www.w3.org/TR/a"><p>1 x=&#34;2&#34;`,
 		`<script type="application/ld+json">{"name":{{a}}}</script>`:                                       `<script type="application/ld+json">{"name":"1 x=\"2\""}</script>`,
