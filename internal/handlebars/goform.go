@@ -144,13 +144,15 @@ func (w *writer) otherwise(at int, nodes []node) {
 // that nothing in them is taken for such a mark.
 func conditional() *regexp.Regexp {
 	const (
-		opens   = `<!--\[if [^\]<>]{1,100}\]>(?:\s*<!--(?:-?|\s*--)>|-->)?`
-		ends    = `<!--\s*<!\[endif\]-->|<!\[endif\]-->`
-		plain   = `<!\[if [^\]<>]{1,100}\]>|<!\[endif\]>` // no comment for other programs
+		begin   = `\[if[\s(][^\]<>]{1,100}\]`
+		opens   = `<!--` + begin + `>(?:\s*<!--(?:-?|[^\[\]<>]{0,200}--)>|-->)?` // with a comment that ends it for other programs
+		ends    = `<!--\s*<!\[endif\]\s*-->|<!\[endif\]\s*-->`
+		plain   = `<!` + begin + `>|<!\[endif\]>`         // no comment for other programs
+		pasted  = `<!--` + begin + `-->|<!--\[endif\]-->` // what Word makes of the former where text is copied from it
 		xml     = `<\?xml[^<>]{0,200}>`                   // nor is this, which no program shows either
 		comment = `<!--(?s:.*?)-->`
 	)
-	return regexp.MustCompile("(" + opens + "|" + ends + "|" + plain + "|" + xml + ")|" + comment)
+	return regexp.MustCompile("(?i)(" + opens + "|" + ends + "|" + plain + "|" + pasted + "|" + xml + ")|" + comment)
 }
 
 // marks finds what is conditional.

@@ -107,7 +107,9 @@ func only(tag string, of []string) string {
 // value is behind a value.
 func (p point) value(m *markup, at spot) point {
 	switch p.mode {
-	case tagName, inTag, attrName, afterName:
+	case tagName:
+		m.no(at, "a value cannot stand in the name of a tag; write the name out")
+	case inTag, attrName, afterName:
 		m.no(at, "a value cannot stand where the name of an attribute does; put it in quotes behind a name")
 	case beforeValue:
 		p.mode = unquoted

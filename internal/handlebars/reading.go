@@ -395,9 +395,9 @@ func (p point) misread(behind string) bool {
 	switch {
 	case p.tag == "title" || p.tag == "textarea": // it is written as &lt; there
 		return false
-	case p.foreign || strings.HasPrefix("!--", behind):
+	case strings.HasPrefix("!--", behind), p.foreign && behind[0] == '!':
 		return true
-	case p.tag == "style":
+	case p.foreign || p.tag == "style":
 		return isLetter(behind[0]) || strings.IndexByte("/?", behind[0]) >= 0
 	}
 	name := behind[1:min(len(behind), 1+len(p.tag))]

@@ -141,7 +141,7 @@ func (t *tree) explain(e *htmltemplate.Error, forms map[string]*goForm) error {
 	}
 	switch e.ErrorCode {
 	case htmltemplate.ErrBranchEnd:
-		detail = "the ways through this block end in different places of the HTML, such as one of them inside a tag or an attribute"
+		detail = "the ways through this block end in different places of the HTML, such as one of them inside a tag or an attribute; end in it what begins in it, and put values in quotes"
 	case htmltemplate.ErrRangeLoopReentry:
 		detail = "this loop ends in another place of the HTML than it begins in"
 	case htmltemplate.ErrEndContext:
@@ -154,13 +154,18 @@ func (t *tree) explain(e *htmltemplate.Error, forms map[string]*goForm) error {
 	return t.located(name, faultf(at, "%s", detail))
 }
 
-// inShort is what html/template says, with no more of the text than tells it apart.
+// inShort is what html/template says, with no more of the text than tells it apart, and
+// what to write instead where there is one way.
 func inShort(description string) string {
 	says, piece := quotation(strings.Replace(description, "on range loop re-entry: ", "in the second round of a loop: ", 1))
 	if piece == "" {
 		return clip(says)
 	}
-	return says + strconv.Quote(clip(piece))
+	says += strconv.Quote(clip(piece))
+	if strings.Contains(says, " in unquoted attr: ") {
+		says += "; put the value in quotes"
+	}
+	return says
 }
 
 // home is the text that a node was parsed from.

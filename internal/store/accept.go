@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -23,17 +24,17 @@ func (s *Store) Accept(ctx context.Context, submissions []message.Submission) []
 	for i := range submissions {
 		jobs[i] = accepting{Submission: submissions[i], answer: &answers[i]}
 	}
-	if err := s.acceptAll(ctx, jobs, accept); len(jobs) > 1 && s.blocked(err) {
+	if err := s.acceptAll(ctx, jobs); len(jobs) > 1 && s.blocked(err) {
 		for _, part := range apart(jobs) {
-			_ = s.acceptAll(ctx, part, acceptInHaste) // each answer has it
+			_ = s.acceptAll(ctx, part) // each answer has it
 		}
 	}
 	return answers
 }
 
 // acceptAll commits messages in one transaction for all and leaves their answers.
-func (s *Store) acceptAll(ctx context.Context, jobs []accepting, do func(context.Context, *txn, []accepting) error) error {
-	err := s.tx(ctx, "accept", func(ctx context.Context, t *txn) error { return do(ctx, t, jobs) })
+func (s *Store) acceptAll(ctx context.Context, jobs []accepting) error {
+	err := s.tx(ctx, "accept", func(ctx context.Context, t *txn) error { return accept(ctx, t, jobs) })
 	for i := range jobs {
 		one := err
 		if err != nil && !isUnavailable(err) { // one of them is at fault, or a repetition that is never to be stored
@@ -64,19 +65,12 @@ func apart(jobs []accepting) [][]accepting {
 	return slices.DeleteFunc(parts, func(part []accepting) bool { return len(part) == 0 })
 }
 
-// acceptInHaste is accept for messages that have waited long.
-func acceptInHaste(ctx context.Context, t *txn, jobs []accepting) error {
-	if err := t.run(ctx, guard(t.haste)...); err != nil {
-		return err
-	}
-	return accept(ctx, t, jobs)
-}
-
 // accepting is a submission and the place of its answer.
 type accepting struct {
 	message.Submission
 	answer *message.Acceptance
 	batch  *keptBatch // what its key keeps where it stands for a batch; else nil
+	since  time.Time  // when its key was first kept, by the intake; zero: it was not yet
 }
 
 func accept(ctx context.Context, t *txn, jobs []accepting) error {

@@ -19,6 +19,7 @@ type dialect struct {
 	relayGuard string // run first in the relay's transaction; "": nothing
 	sweepGuard string // run first in a sweep of leases; fails where deliveries cannot be changed; "": nothing
 	haste      string // run first in a transaction that is to wait for no lock for long; "": nothing
+	brisk      string // ends the condition of the rows that a statement inserts: from there on its transaction waits for no lock for long; "": nothing
 	epoch      string // an expression that changes when the database was restarted
 	hasTable   string // asks whether the table $1 exists
 	traces     string // begins the call that finds, from 1, a text in a message's head whose ASCII letters are in lower case

@@ -95,7 +95,7 @@ func conflict() *message.Error {
 }
 
 var keyValues = []column{
-	{"vtenant", kindInt}, {"vkey", kindText}, {"vhash", kindBytes}, {"vid", kindUUID}, {"vresponse", kindText},
+	{"vtenant", kindInt}, {"vkey", kindText}, {"vhash", kindBytes}, {"vid", kindUUID}, {"vresponse", kindText}, {"vsince", kindInt},
 }
 
 // takeKeys inserts the keys and returns those that were new.
@@ -115,15 +115,20 @@ func (t *txn) takeKeys(ctx context.Context, leaders map[idempotent]accepting) (m
 
 // toTake inserts the keys in sorted order, since two transactions that want the
 // same ones wait for each other's, and replaces those that have expired. Scan gets
-// those that were taken; nil: nobody asks.
+// those that were taken; nil: nobody asks. The messages of others wait behind those that
+// are posted, which therefore wait for no key for long.
 func (t *txn) toTake(leaders map[idempotent]accepting, scan func(row) error) ([]command, error) {
 	l := list{columns: keyValues, fixed: []any{keyLife.Milliseconds()}}
+	brisk := t.brisk
 	for id, job := range leaders {
+		if job.batch != nil || !job.since.IsZero() { // it is in nobody's way
+			brisk = ""
+		}
 		response, err := json.Marshal(firstAnswer{ScheduledAt: unixMillis(job.Message.ScheduledAt), Batch: job.batch})
 		if err != nil {
 			return nil, fmt.Errorf("encode answer: %w", err)
 		}
-		l.rows = append(l.rows, []any{id.tenant, id.key, job.Hash[:], job.Message.ID, string(response)})
+		l.rows = append(l.rows, []any{id.tenant, id.key, job.Hash[:], job.Message.ID, string(response), millis(job.since)})
 	}
 	slices.SortFunc(l.rows, func(a, b []any) int {
 		return cmp.Or(cmp.Compare(a[0].(int64), b[0].(int64)), cmp.Compare(a[1].(string), b[1].(string)))
@@ -135,7 +140,7 @@ func (t *txn) toTake(leaders map[idempotent]accepting, scan func(row) error) ([]
 	now := t.clock()
 	return t.with(l, `
 		INSERT INTO idempotency (tenant_id, key, hash, message_id, response, expires_at)
-		SELECT vtenant, vkey, vhash, vid, vresponse, `+now+`+$1 FROM v WHERE vid IS NOT NULL
+		SELECT vtenant, vkey, vhash, vid, vresponse, COALESCE(vsince, `+now+`)+$1 FROM v WHERE vid IS NOT NULL`+brisk+`
 		ON CONFLICT (tenant_id, key) DO UPDATE SET hash=excluded.hash, message_id=excluded.message_id,
 			response=excluded.response, expires_at=excluded.expires_at
 		WHERE idempotency.expires_at<=`+now+returning, scan), nil

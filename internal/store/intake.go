@@ -164,7 +164,7 @@ func (t *txn) takeIn(ctx context.Context, ids []uuid.UUID, read reading) (look m
 	for i := range entries {
 		if e := &entries[i]; e.Refused == nil {
 			jobs = append(jobs, accepting{
-				Submission: message.Submission{Message: e.Message, IdempotencyKey: e.key, Hash: e.Hash}, answer: &e.answer,
+				Submission: message.Submission{Message: e.Message, IdempotencyKey: e.key, Hash: e.Hash}, answer: &e.answer, since: e.At,
 			})
 		}
 	}

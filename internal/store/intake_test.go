@@ -386,6 +386,38 @@ func TestKeysOfTheIntakeAreForgottenAfterADay(t *testing.T) {
 	}
 }
 
+// A key is kept for a day from the call on, also by what takes its email in later: where
+// one was forgotten before the other, the key would be refused as another email's.
+func TestAKeyOfTheIntakeIsForgottenOnce(t *testing.T) {
+	t.Parallel()
+	c := newCaller(t)
+	const hour, life = 3_600_000, 86_400_000
+	ago := func(table, column string, ms int) {
+		if _, err := c.conn.Exec(t.Context(), `UPDATE `+table+` SET `+column+`=`+column+`-$1`, ms); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := c.enqueue(c.conn, letter, "k")
+	ago("intake", "enqueued_at", hour) // no producer ran
+	ago("intake_keys", "expires_at", hour)
+	if taken := c.takeIn(); len(taken) != 1 || taken[0].Refused != nil {
+		t.Fatalf("%+v", taken)
+	}
+	for _, table := range []string{"intake_keys", "idempotency"} {
+		ago(table, "expires_at", life-hour-hour/2)
+	}
+	if c.enqueue(c.conn, letter, "k") != first {
+		t.Error("forgotten before a day")
+	}
+	for _, table := range []string{"intake_keys", "idempotency"} {
+		ago(table, "expires_at", hour/2)
+	}
+	second := c.enqueue(c.conn, letter, "k")
+	if taken := c.takeIn(); len(taken) != 1 || taken[0].ID != second || taken[0].Refused != nil {
+		t.Errorf("a day later: %+v", taken)
+	}
+}
+
 // What the statement itself refuses rolls back the caller's transaction.
 func TestMistakesFailTheStatement(t *testing.T) {
 	c := newCaller(t)
@@ -569,7 +601,6 @@ func TestAnEmailThatCannotBeRefusedStaysAndHoldsUpNobody(t *testing.T) {
 	}
 }
 
-// One whose template, say, cannot be looked up now waits, and the others do not.
 // A large batch, say, is being stored under the key.
 func TestAnEmailWhoseKeyIsLockedHoldsUpNobody(t *testing.T) {
 	t.Parallel()
@@ -636,6 +667,7 @@ func TestATableThatCannotBeWrittenIsNoFaultOfTheEmails(t *testing.T) {
 	}
 }
 
+// One whose template, say, cannot be looked up now waits, and the others do not.
 func TestAnEmailThatCannotBeReadNowHoldsUpNobody(t *testing.T) {
 	c := newCaller(t)
 	later := c.enqueue(c.conn, strings.Replace(letter, `"s"`, `"later"`, 1), "k")

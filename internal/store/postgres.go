@@ -24,6 +24,7 @@ import (
 const (
 	statementTimeout = 15 * time.Second
 	lockTimeout      = 5 * time.Second
+	briskLock        = time.Second
 	hastyLock        = 250 * time.Millisecond
 	idleTimeout      = 10 * time.Second // in a transaction: its process is gone or stopped, its row locks are in everybody's way
 	patience         = 4 * time.Second  // with which a connection is waited for
@@ -158,6 +159,7 @@ func postgresDialect(config *pgxpool.Config, log *slog.Logger) *dialect {
 			set_config('synchronous_commit', 'off', true)`,
 		sweepGuard: `LOCK TABLE deliveries IN ROW EXCLUSIVE MODE NOWAIT`, // the lock of every UPDATE
 		haste:      `SELECT set_config('lock_timeout', '` + millisText(hastyLock) + `', true)`,
+		brisk:      ` AND set_config('lock_timeout', '` + millisText(briskLock) + `', true) IS NOT NULL`,
 		epoch:      `CAST(EXTRACT(EPOCH FROM pg_postmaster_start_time()) AS TEXT)`,
 		hasTable:   `SELECT CASE WHEN to_regclass($1) IS NULL THEN 0 ELSE 1 END`,
 		traces:     `strpos(lower(head COLLATE "C"), `, // that collation has no letters beyond ASCII
