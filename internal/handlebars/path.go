@@ -44,8 +44,7 @@ func isName(s string) bool {
 	}
 	for i := range len(s) {
 		c := s[i]
-		letter := c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
-		if !letter && (i == 0 || c != '-' && (c < '0' || c > '9')) {
+		if letter := c == '_' || isLetter(c); !letter && (i == 0 || c != '-' && !isAlphanumeric(c)) {
 			return false
 		}
 	}

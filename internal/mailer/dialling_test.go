@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -41,8 +44,36 @@ func crowded(t *testing.T) string {
 	}
 }
 
+// dialled waits until a connection to the address is under way: state 02, SYN_SENT, in
+// proc(5).
+func dialled(t *testing.T, addr string) {
+	t.Helper()
+	_, port, _ := net.SplitHostPort(addr)
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := time.NewTicker(time.Millisecond)
+	defer again.Stop()
+	for end := time.After(5 * time.Second); ; {
+		sockets, err := os.ReadFile("/proc/net/tcp")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(sockets), fmt.Sprintf(" 0100007F:%04X 02 ", n)) {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-end:
+			t.Fatal("nobody dials")
+		}
+	}
+}
+
 func TestStopEndsDiallingToo(t *testing.T) {
-	m, err := mailer.New(mailer.Config{URL: "smtp://" + crowded(t) + "?tls=none", DialTimeout: 10 * time.Second})
+	addr := crowded(t)
+	m, err := mailer.New(mailer.Config{URL: "smtp://" + addr + "?tls=none", DialTimeout: 10 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +82,7 @@ func TestStopEndsDiallingToo(t *testing.T) {
 		_, err := m.Send(t.Context(), work("a@example.com"), marked)
 		failed <- err
 	}()
-	time.Sleep(100 * time.Millisecond) // until it dials
+	dialled(t, addr)
 	began := time.Now()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
