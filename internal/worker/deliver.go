@@ -95,9 +95,7 @@ func (w *Worker) send(h *holding, work *message.Work) (receipt message.Receipt, 
 	}()
 	return w.cfg.Sender.Send(h.ctx, work, func(ctx context.Context) error {
 		err := w.mark(ctx, h)
-		if err == nil {
-			h.letPast()
-		}
+		h.past = err == nil
 		return err
 	})
 }

@@ -16,10 +16,10 @@ type holding struct {
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
 	markedAt time.Time // where the claim was the mark: when it was asked for, by this process's clock
+	past     bool      // the sender was let past the mark: a dot may be written. Read once Send has returned
 
 	mu    sync.Mutex
 	asked bool // a mark was asked for: it may stand even if the answer was lost
-	past  bool // the sender was let past it: a dot may be written
 }
 
 func (h *holding) lost() bool    { return errors.Is(context.Cause(h.ctx), errClaimLost) }
@@ -36,19 +36,6 @@ func (h *holding) hasAsked() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.asked
-}
-
-// letPast notes that the sender may write the dot now.
-func (h *holding) letPast() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.past = true
-}
-
-func (h *holding) isPast() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.past
 }
 
 // lose breaks the try off unless a mark was asked for.

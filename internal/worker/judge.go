@@ -36,7 +36,7 @@ func (w *Worker) judge(work *message.Work, h *holding, receipt message.Receipt, 
 		}
 	case errors.As(err, &crash):
 		return w.judgeCrash(work, h, crash)
-	case h.stopped() && !h.isPast():
+	case h.stopped() && !h.past:
 		return record(message.Outcome{Kind: message.OutcomeReleased, NoDot: work.Marked || h.hasAsked()}, message.VerdictRequeue)
 	case errors.As(err, &fault):
 		return w.judgeFault(work, h, fault)
