@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -56,4 +57,15 @@ type before struct {
 func (b before) run(ctx context.Context, commands []command, last bool) error {
 	b.look(commands)
 	return b.transaction.run(ctx, commands, last)
+}
+
+// ListOfNumbers is how Postgres is given a list of so many columns.
+func ListOfNumbers(columns int) (table string, args []any) {
+	l := list{}
+	row := make([]any, columns)
+	for i := range row {
+		l.columns = append(l.columns, column{"v" + strconv.Itoa(i), kindInt})
+		row[i] = 1
+	}
+	return postgresList(l, [][]any{row})
 }

@@ -40,7 +40,7 @@ func openPostgres(cfg Config, log *slog.Logger) (*handles, *dialect, error) {
 		return nil, nil, err
 	}
 	config.MaxConns = int32(min(cfg.MaxConns, 10_000))
-	config.AfterConnect = refuseLaxSession
+	config.AfterConnect = prepareSession
 	pool, err := pgxpool.NewWithConfig(context.Background(), config)
 	if err != nil {
 		return nil, nil, errors.New(hidePassword(err.Error(), cfg.URL))

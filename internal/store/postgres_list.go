@@ -10,23 +10,21 @@ import (
 
 // postgresList gives a list as one array for each column: a statement has few
 // arguments then, however long the list, and stays the same.
+//
+// The arrays are taken apart in the SELECT list, which hands on element by element.
+// As functions in FROM each would first be gathered in a store of its own, of 16 kB
+// and more, for every statement that is run.
 func postgresList(l list, rows [][]any) (table string, args []any) {
-	var b strings.Builder
-	b.WriteString("WITH v(")
-	for i, c := range l.columns {
-		b.WriteString(","[:min(i, 1)])
-		b.WriteString(c.name)
-	}
-	b.WriteString(") AS (SELECT * FROM unnest(")
+	var names, arrays strings.Builder
 	args = append(args, l.fixed...)
 	for i, c := range l.columns {
-		b.WriteString(","[:min(i, 1)])
-		b.WriteString(ordinal(len(args) + 1))
-		b.WriteString([...]string{kindUUID: "::uuid[]", kindInt: "::bigint[]", kindText: "::text[]", kindBytes: "::bytea[]"}[c.kind])
+		comma := ","[:min(i, 1)]
+		names.WriteString(comma + c.name)
+		arrays.WriteString(comma + "unnest(" + ordinal(len(args)+1) +
+			[...]string{kindUUID: "::uuid[]", kindInt: "::bigint[]", kindText: "::text[]", kindBytes: "::bytea[]"}[c.kind] + ")")
 		args = append(args, arrayOf(c.kind, rows, i))
 	}
-	b.WriteString(")) ")
-	return b.String(), args
+	return "WITH v(" + names.String() + ") AS (SELECT " + arrays.String() + ") ", args
 }
 
 // arrayOf is a column of the rows.
