@@ -194,48 +194,6 @@ func TestAProducerKilledBetweenPublishAndCommitSendsNothingTwice(t *testing.T) {
 	}
 }
 
-// What a producer accepts it publishes from memory, and deletes the row afterwards. Here
-// it dies in between.
-func TestAProducerKilledAfterItPublishedWhatItAcceptedSendsNothingTwice(t *testing.T) {
-	t.Parallel()
-	s := newStack(t, distributed, setting{consumers: 1})
-	s.workers[0].stop()
-	db := s.db()
-	s.sql(`CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ 
-		BEGIN PERFORM pg_advisory_xact_lock(hashtext(TG_TABLE_SCHEMA)); RETURN OLD; END $$`)
-	s.sql(`CREATE TRIGGER keep BEFORE DELETE ON outbox FOR EACH ROW EXECUTE FUNCTION keep()`)
-	tx, err := db.BeginTx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tx.ExecContext(t.Context(), `SELECT pg_advisory_xact_lock(hashtext(current_schema()))`); err != nil {
-		t.Fatal(err)
-	}
-	id := s.post(mail("ann@example.com"))
-	ch := s.channel()
-	s.eventually("the copy is published", func() bool { return s.ready(ch, message.LaneNormal) == 1 })
-	const waits = ` FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))`
-	s.eventually("its row is about to be deleted", func() bool {
-		var n int
-		return tx.QueryRowContext(t.Context(), `SELECT count(*)`+waits).Scan(&n) == nil && n > 0
-	})
-	s.producer.kill()
-	if _, err := tx.ExecContext(t.Context(), `SELECT pg_terminate_backend(pid)`+waits); err != nil {
-		t.Fatal(err)
-	}
-	if err := tx.Rollback(); err != nil {
-		t.Fatal(err)
-	}
-	s.startProducer()
-	s.eventually("a twin is published", func() bool { return s.ready(ch, message.LaneNormal) == 2 })
-	s.startConsumer()
-	sentOnce(s, id)
-	s.eventually("the twin was answered", func() bool { return s.ready(ch, message.LaneNormal) == 0 })
-	if n := s.relay.Stats().Steps[smtptest.Mail]; n != 1 {
-		t.Errorf("%d mails were begun", n)
-	}
-}
-
 func TestCutConnectionsLoseNothingAndSendNothingTwice(t *testing.T) {
 	t.Parallel()
 	slow := smtptest.Rule{At: smtptest.Data, Delay: 300 * time.Millisecond}

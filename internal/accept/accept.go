@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/postrider/postrider/internal/batch"
@@ -34,7 +33,6 @@ type Service struct {
 	wake   func(message.Lane)
 	now    func() time.Time
 	guard  Guard
-	relay  Handover // nil: everything goes through the outbox
 	group  *batch.Batcher[message.Submission, message.Acceptance]
 
 	templates Templates // nil: none are offered
@@ -51,10 +49,6 @@ func WithGuard(g Guard) Option { return func(s *Service) { s.guard = g } }
 
 // WithTemplates lets drafts name templates.
 func WithTemplates(t Templates) Option { return func(s *Service) { s.templates = t } }
-
-// WithHandover hands copies of single messages to the relay of this process. Without it
-// they are read from the outbox, as those of batches always are.
-func WithHandover(h Handover) Option { return func(s *Service) { s.relay = h } }
 
 // New returns a service that commits to store and calls wake, which must not
 // block, with the lane of each message after its commit. Now is this host's
@@ -196,52 +190,20 @@ func (s *Service) submit(ctx context.Context, sub message.Submission) (message.A
 	return a, nil
 }
 
-// commit stores the submissions, and hands over their copies or wakes their lanes, each
-// once.
+// commit stores the submissions and wakes their lanes, each once.
 func (s *Service) commit(ctx context.Context, subs []message.Submission) []message.Acceptance {
 	ctx, cancel := context.WithTimeoutCause(ctx, storeTimeout, fmt.Errorf("commit took longer than %v", storeTimeout))
 	defer cancel()
-	s.offer(subs)
 	answers := s.store.Accept(ctx, subs)
-	woken, copies := map[message.Lane]bool{}, map[message.Lane][]message.Ref{}
+	woken := map[message.Lane]bool{}
 	for i, a := range answers {
-		m := subs[i].Message
-		switch {
-		case a.Err != nil || a.Replayed:
-		case subs[i].Grace > 0:
-			copies[m.Lane] = append(copies[m.Lane], firstCopies(a.ID, len(m.Recipients()))...)
-		case !woken[m.Lane]:
-			woken[m.Lane] = true
-			s.wake(m.Lane)
-		}
-	}
-	for _, lane := range message.Lanes() {
-		if refs := copies[lane]; refs != nil {
-			s.relay.HandOver(lane, refs)
+		lane := subs[i].Message.Lane
+		if a.Err == nil && !a.Replayed && !woken[lane] {
+			woken[lane] = true
+			s.wake(lane)
 		}
 	}
 	return answers
-}
-
-// offer gives those that are due at once the grace of their lane.
-func (s *Service) offer(subs []message.Submission) {
-	if s.relay == nil {
-		return
-	}
-	for i := range subs {
-		if subs[i].Message.ScheduledAt.IsZero() {
-			subs[i].Grace = s.relay.Grace(subs[i].Message.Lane)
-		}
-	}
-}
-
-// firstCopies are those of a message's deliveries, of which there are n, as they are accepted.
-func firstCopies(id uuid.UUID, n int) []message.Ref {
-	refs := make([]message.Ref, n)
-	for i := range refs {
-		refs[i] = message.Ref{Key: message.Key{MessageID: id, N: int16(i)}, Dispatch: 1}
-	}
-	return refs
 }
 
 // weigh is about the number of bytes the message occupies.

@@ -4,7 +4,6 @@ package accept
 
 import (
 	"context"
-	"time"
 
 	"github.com/postrider/postrider/internal/message"
 )
@@ -41,18 +40,6 @@ type Store interface {
 type Guard interface {
 	Admit(ctx context.Context, by *message.Grant, messages []*message.Message) []message.Admission
 	GiveBack(ctx context.Context, by *message.Grant, admissions []message.Admission)
-}
-
-// Handover publishes copies of what was just committed, without reading the outbox.
-//
-// Grace is how much later the outbox rows of mail for the lane, that is due at once, shall
-// become due; 0: the lane takes none.
-//
-// HandOver takes copies whose rows were committed with that grace. It never blocks; what
-// it does not publish, others do when the rows are due. Safe for concurrent use.
-type Handover interface {
-	Grace(lane message.Lane) time.Duration
-	HandOver(lane message.Lane, refs []message.Ref)
 }
 
 // Templates renders the published version of the tenant's template that a draft

@@ -248,7 +248,7 @@ func (a *assembly) takeIn(context.Context) error {
 	a.deleteOld()
 	a.templates = template.New(a.store, a.store)
 	a.accept = accept.New(a.metrics.AcceptStore(observedAccept{a.store, a.observed}), message.DefaultLimits(), a.relay.Wake, time.Now,
-		append(a.acceptOptions(), accept.WithHandover(a.relay), accept.WithGuard(a.metrics.Keys(a.keys)), accept.WithTemplates(a.templates))...)
+		append(a.acceptOptions(), accept.WithGuard(a.metrics.Keys(a.keys)), accept.WithTemplates(a.templates))...)
 	a.batches = accept.NewBatches(a.metrics.BatchStore(observedBatches{a.store, a.observed}), a.accept)
 	a.add(part{name: "accept", start: noError(a.accept.Start), stop: a.accept.Stop})
 	a.metrics.WatchOutbox(a.store)

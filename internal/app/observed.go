@@ -86,16 +86,6 @@ func (s observedOutbox) Dispatch(ctx context.Context, lane message.Lane, limit i
 	return taken, confirmed, err
 }
 
-// Settle implements relay.Store.
-func (s observedOutbox) Settle(ctx context.Context, refs []message.Ref) error {
-	begun := time.Now()
-	err := s.Store.Settle(ctx, refs)
-	if ctx.Err() == nil {
-		s.o.dispatching.of("delete what was published from the outbox").note(begun, err)
-	}
-	return err
-}
-
 // publishKind begins the kinds of work that the broker, not the database, does.
 const publishKind = "publish to the lane "
 

@@ -21,10 +21,6 @@ func relayCases() []storeCase {
 		{"a copy of a delivery that went on notes nothing", caseRelayStale},
 		{"rescheduled beside a relay, a delivery keeps its new time", caseRescheduleBesideRelay},
 		{"a copy claimed before the relay's commit notes nothing", caseClaimedBeforeCommit},
-		{"what its process publishes itself is due only after a grace", caseGrace},
-		{"a copy published without its row is settled like any other", caseSettle},
-		{"settling leaves alone what went on", caseSettleStale},
-		{"settling waits for no relay", caseSettleBesideRelay},
 		{"concurrent relays take each row once", caseConcurrentRelays},
 		{"cancel beside a relay waits for nobody", caseCancelBesideRelay},
 		{"a relay whose context ended settles what was confirmed", caseSettleAfterStop},
@@ -47,28 +43,22 @@ func caseNotDue(b *storeBench) {
 }
 
 func caseDue(b *storeBench) {
-	due := func(what string, next bool, want ...message.Lane) {
+	due := func(what string, want ...message.Lane) {
 		b.Helper()
-		got, left, err := b.store.Due(b.Context())
+		got, err := b.store.Due(b.Context())
 		b.check(err)
 		equal(b, what, fmt.Sprint(got), fmt.Sprint(want))
-		equal(b, what+": within half a minute and a minute more is", left > 30*time.Second && left <= time.Minute, next)
-		if !next {
-			equal(b, what+": more is in", left, 0)
-		}
 	}
-	due("at first", false)
-	b.post(b.scheduled(time.Hour))
+	due("at first")
 	b.post(b.scheduled(time.Minute))
-	due("nothing yet", true)
+	due("nothing yet")
 	b.post(onLane(message.LaneLow))
 	b.post(onLane(message.LaneLow))
-	due("one lane", true, message.LaneLow)
+	due("one lane", message.LaneLow)
 	b.clock.Advance(time.Minute + time.Second)
-	due("two lanes", false, message.LaneNormal, message.LaneLow)
+	due("two lanes", message.LaneNormal, message.LaneLow)
 	b.publish()
-	b.clock.Advance(58*time.Minute + 30*time.Second)
-	due("without the lane that was published", true, message.LaneLow)
+	due("without the lane that was published", message.LaneLow)
 }
 
 func caseOldestFirst(b *storeBench) {
@@ -164,64 +154,6 @@ func caseClaimedBeforeCommit(b *storeBench) {
 	b.during(func() { b.claim(message.Ref{Key: k, Dispatch: 1}) })
 	d := b.status(k, message.StatusSending)
 	equal(b, "published", d.PublishedAt.IsZero(), true)
-	equal(b, "outbox", b.outbox(), 0)
-}
-
-// withGrace is for mail whose copies the accepting process publishes itself.
-func withGrace(s *message.Submission) { s.Grace = 10 * time.Second }
-
-func caseGrace(b *storeBench) {
-	k := b.post(withGrace)
-	due := b.row(k).NextAttemptAt
-	equal(b, "published within the grace", len(b.publish()), 0)
-	equal(b, "outbox", b.outbox(), 1)
-	equal(b, "its copy is claimed all the same", b.claim(message.Ref{Key: k, Dispatch: 1}).Key, k)
-	b.clock.Advance(10 * time.Second)
-	equal(b, "published after it", len(b.publish()), 1)
-	equal(b, "what is shown as its time", b.row(k).NextAttemptAt, due)
-}
-
-func (b *storeBench) settle(refs ...message.Ref) {
-	b.Helper()
-	b.check(b.store.Settle(b.Context(), refs))
-}
-
-func caseSettle(b *storeBench) {
-	waiting, claimed, left := b.post(withGrace), b.post(withGrace), b.post(withGrace)
-	b.claim(message.Ref{Key: claimed, Dispatch: 1})
-	b.settle(message.Ref{Key: claimed, Dispatch: 1}, message.Ref{Key: waiting, Dispatch: 1})
-	equal(b, "outbox", b.outbox(), 1)
-	noted := func(k message.Key) bool { return !b.row(k).PublishedAt.IsZero() }
-	equal(b, "one that waits with the broker is noted", noted(waiting), true)
-	equal(b, "one that was claimed is noted", noted(claimed), false)
-	equal(b, "one that was not settled is noted", noted(left), false)
-	b.settle(message.Ref{Key: waiting, Dispatch: 1}) // a reply was lost
-	b.clock.Advance(time.Minute)
-	equal(b, "published", b.publish(), []message.Ref{{Key: left, Dispatch: 1}})
-}
-
-func caseSettleStale(b *storeBench) {
-	k := b.post(withGrace)
-	h := b.claim(message.Ref{Key: k, Dispatch: 1})
-	b.record(outcome(h, message.OutcomeRetry, after(time.Hour)))
-	equal(b, "outbox of both dispatches", b.outbox(), 2)
-	b.settle(message.Ref{Key: k, Dispatch: 1})
-	equal(b, "outbox", b.outbox(), 1)
-	equal(b, "at the broker", b.row(k).PublishedAt.IsZero(), true)
-	b.clock.Advance(time.Hour)
-	equal(b, "published", b.publish(), []message.Ref{{Key: k, Dispatch: 2}})
-}
-
-func caseSettleBesideRelay(b *storeBench) {
-	if !b.fixture.Shared {
-		return // there is one writer at a time
-	}
-	k := b.post(withGrace)
-	b.clock.Advance(11 * time.Second)
-	b.during(func() {
-		b.settle(message.Ref{Key: k, Dispatch: 1})
-		equal(b, "outbox while a relay holds the row", b.outbox(), 1)
-	})
 	equal(b, "outbox", b.outbox(), 0)
 }
 

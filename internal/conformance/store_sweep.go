@@ -18,8 +18,6 @@ func sweepCases() []storeCase {
 		{"a third unknown outcome is not resent by the sweep", caseSweepCap},
 		{"a lost copy is published again when its lane was empty", caseLostEmpty},
 		{"a lost copy is published again when it was overtaken", caseLostOvertaken},
-		{"a lost copy is overtaken by one that was claimed before its relay's commit", caseLostOvertakenUnsettled},
-		{"such a copy overtakes nothing from shortly before its message", caseLostNotOvertakenUnsettled},
 		{"age alone is no evidence", caseLostNever},
 		{"a clock that was set back is no evidence", caseLostClockBack},
 		{"a copy published after the lane was seen empty is not lost", caseLostAfterEmpty},
@@ -179,32 +177,6 @@ func caseLostOvertaken(b *storeBench) {
 	equal(b, "another lane", b.lostOn(message.LaneHigh), 0)
 	equal(b, "lost", b.sweepLost(time.Time{}), 1)
 	equal(b, "dispatch", b.row(ref.Key).Dispatch, 2)
-}
-
-// Nothing was noted yet of the copy that overtakes: it was not published before its
-// message was accepted.
-func caseLostOvertakenUnsettled(b *storeBench) {
-	ref := b.posted()
-	b.overtake(25 * time.Second)
-	equal(b, "lost", b.sweepLost(time.Time{}), 1)
-	equal(b, "dispatch", b.row(ref.Key).Dispatch, 2)
-}
-
-func caseLostNotOvertakenUnsettled(b *storeBench) {
-	b.posted()
-	b.overtake(15 * time.Second)
-	b.clock.Advance(time.Hour)
-	equal(b, "lost", b.sweepLost(time.Time{}), 0)
-}
-
-// overtake has a copy claimed whose message was accepted a while after all before, and
-// whose publication nobody has noted.
-func (b *storeBench) overtake(after time.Duration) {
-	b.clock.Advance(after)
-	b.claim(message.Ref{Key: b.post(withGrace), Dispatch: 1})
-	_, err := b.store.Renew(b.Context(), nil)
-	b.check(err)
-	b.clock.Advance(time.Second)
 }
 
 func (b *storeBench) lostOn(lane message.Lane) int {

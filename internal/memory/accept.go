@@ -65,7 +65,7 @@ func (db *Database) accept(sub message.Submission, now time.Time) message.Accept
 		replay := message.Acceptance{ID: m.ID, Replayed: true, ScheduledAt: cut(m.ScheduledAt)}
 		db.keys[id] = first{hash: sub.Hash, answer: replay, expiresAt: now.Add(keyLife)}
 	}
-	db.insert(m, recipients, now, sub.Grace)
+	db.insert(m, recipients, now)
 	return message.Acceptance{ID: m.ID, ScheduledAt: m.ScheduledAt}
 }
 
@@ -96,7 +96,7 @@ func conflict() *message.Error {
 	}
 }
 
-func (db *Database) insert(posted *message.Message, recipients []message.Recipient, now time.Time, grace time.Duration) {
+func (db *Database) insert(posted *message.Message, recipients []message.Recipient, now time.Time) {
 	m := *posted
 	m.OnUnknown = cmp.Or(m.OnUnknown, message.Resend)
 	m.ScheduledAt, m.ExpiresAt, m.CreatedAt = cut(m.ScheduledAt), cut(m.ExpiresAt), now
@@ -112,7 +112,7 @@ func (db *Database) insert(posted *message.Message, recipients []message.Recipie
 			Address: r.Address, Lane: m.Lane, OnUnknown: m.OnUnknown, ExpiresAt: m.ExpiresAt,
 			Status: message.StatusQueued, Dispatch: 1, NextAttemptAt: due,
 		})
-		db.enqueue(&kept.deliveries[n], grace)
+		db.enqueue(&kept.deliveries[n])
 	}
 	db.mails, db.byID[m.ID] = append(db.mails, kept), kept
 }

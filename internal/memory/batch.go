@@ -41,7 +41,7 @@ func (db *Database) acceptBatch(b *message.Batch) (message.BatchAnswer, error) {
 		}
 	}
 	for _, m := range b.Messages {
-		db.insert(m, m.Recipients(), now, 0)
+		db.insert(m, m.Recipients(), now)
 	}
 	return b.Answer(), nil
 }

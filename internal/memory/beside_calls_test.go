@@ -31,7 +31,6 @@ func kinds() []kind {
 	return []kind{
 		{name: "claim", weight: 8, draw: (*pair).claim, judges: true},
 		{name: "dispatch", weight: 8, draw: (*pair).dispatch},
-		{name: "settle", weight: 3, draw: (*pair).settle},
 		{name: "reschedule", weight: 2, draw: (*pair).reschedule},
 		{name: "list", weight: 1, draw: (*pair).list},
 		{name: "replay", weight: 1, draw: (*pair).replay},
@@ -177,9 +176,6 @@ func (p *pair) submission(before []message.Submission) message.Submission {
 		m.ScheduledAt = now.Add(time.Duration(p.pick(4, "after"))*grid + 2*part)
 	}
 	s := message.Submission{Message: m}
-	if m.ScheduledAt.IsZero() && p.maybe(4, "handed over") {
-		s.Grace = grid + part
-	}
 	s.IdempotencyKey, s.Hash = p.key()
 	return s
 }
@@ -247,17 +243,6 @@ func (p *pair) dispatch() call {
 		})
 		d.Err = class(err)
 		return d
-	}}
-}
-
-// settle settles copies that may have been published, by whomever.
-func (p *pair) settle() call {
-	var refs []message.Ref
-	for range 1 + p.pick(3, "copies") {
-		refs = append(refs, p.bid(nil).Ref)
-	}
-	return call{fmt.Sprintf("settle %v", refs), func(ctx context.Context, s conformance.StorePorts) any {
-		return class(s.Settle(ctx, refs))
 	}}
 }
 

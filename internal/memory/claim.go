@@ -62,8 +62,8 @@ func (s *Store) claim(d *message.Delivery, bid message.Bid, now time.Time) messa
 	if state != message.ClaimTaken {
 		return message.Claim{State: state}
 	}
+	s.see(d.Lane, d.PublishedAt)
 	m := s.db.byID[d.MessageID].message
-	s.see(d.Lane, publishedAfter(d, m))
 	due := m.CreatedAt
 	if m.ScheduledAt.After(due) {
 		due = m.ScheduledAt
@@ -75,16 +75,8 @@ func (s *Store) claim(d *message.Delivery, bid message.Bid, now time.Time) messa
 	}}
 }
 
-// publishedAfter is a time at which the copy was not yet published: when it was, or where
-// the worker was faster than the relay's commit, when its message was accepted.
-func publishedAfter(d *message.Delivery, m *message.Message) time.Time {
-	if d.PublishedAt.IsZero() {
-		return m.CreatedAt
-	}
-	return d.PublishedAt
-}
-
-// see keeps, by lane, the newest publication of which this process claimed a copy.
+// see keeps, by lane, the newest publication of which this process claimed a
+// copy; zero where the worker was faster than the relay's commit.
 func (s *Store) see(lane message.Lane, published time.Time) {
 	if !published.After(s.seen[lane]) {
 		return

@@ -127,7 +127,7 @@ func (db *Database) put(d *message.Delivery, next message.Delivery, now time.Tim
 	if !queued {
 		return
 	}
-	db.enqueue(&next, 0)
+	db.enqueue(&next)
 	if !next.NextAttemptAt.After(now) {
 		db.ring(next.Lane)
 	}

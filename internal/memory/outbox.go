@@ -36,12 +36,10 @@ func compareEntries(a, b entry) int {
 	return cmp.Or(a.DueAt.Compare(b.DueAt), compareKeys(a.Key, b.Key), cmp.Compare(a.Dispatch, b.Dispatch))
 }
 
-// enqueue writes the outbox row of a delivery that is to be published, by another process
-// than this one only after grace.
-func (db *Database) enqueue(d *message.Delivery, grace time.Duration) {
+// enqueue writes the outbox row of a delivery that is to be published.
+func (db *Database) enqueue(d *message.Delivery) {
 	e := entry{OutboxRow: OutboxRow{
-		Ref: message.Ref{Key: d.Key, Dispatch: d.Dispatch}, TenantID: d.TenantID, Channel: d.Channel, Lane: d.Lane,
-		DueAt: d.NextAttemptAt.Add(grace),
+		Ref: message.Ref{Key: d.Key, Dispatch: d.Dispatch}, TenantID: d.TenantID, Channel: d.Channel, Lane: d.Lane, DueAt: d.NextAttemptAt,
 	}}
 	at, _ := slices.BinarySearchFunc(db.outbox, e, compareEntries)
 	db.outbox = slices.Insert(db.outbox, at, e)
@@ -102,24 +100,6 @@ func (s *Store) release(t *transaction) {
 	s.db.mu.Lock()
 	defer s.db.mu.Unlock()
 	t.over = true
-}
-
-// Settle gives copies into the broker's custody that it confirmed although no Dispatch
-// took their rows. Those that a relay holds are left to it.
-func (s *Store) Settle(ctx context.Context, refs []message.Ref) error {
-	if err := s.begin(ctx, "settle"); err != nil {
-		return err
-	}
-	db := s.db
-	defer db.mu.Unlock()
-	now := db.now()
-	for _, ref := range refs {
-		db.outbox = slices.DeleteFunc(db.outbox, func(e entry) bool { return e.Ref == ref && !db.live(e.held) })
-		if d := db.delivery(ref.Key); d != nil {
-			*d, _ = d.Published(ref, now)
-		}
-	}
-	return nil
 }
 
 // settle gives confirmed copies into the broker's custody. A delivery that has

@@ -14,10 +14,6 @@ type Submission struct {
 	// Hash is the SHA-256 of the decoded request; it tells a repetition from
 	// another request under the same key.
 	Hash [32]byte
-	// Grace is how much later than its message, which is due at once, a row of the
-	// outbox becomes due: the process that accepts it publishes the copies itself, and
-	// only where it died meanwhile another relay shall. 0: no process does.
-	Grace time.Duration
 }
 
 // Acceptance is what became of a Submission. Err is nil when the message is

@@ -4,16 +4,15 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"sync/atomic"
 	"time"
 
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/pause"
 )
 
-// soon is the part of a poll after which a full queue is looked at again, and the
-// outbox at the earliest. A thousand copies must not be sent meanwhile.
-const soon = 20
+// shutFor is the part of a poll after which a full queue is looked at again. A
+// thousand copies must not be sent meanwhile.
+const shutFor = 20
 
 // lane is the loop of one lane. Only run uses its fields, but for woken.
 type lane struct {
@@ -21,14 +20,6 @@ type lane struct {
 	name   message.Lane
 	woken  chan struct{} // holds the wake-up that no look has answered yet
 	window *window
-	handed handed      // copies that whoever committed them handed over
-	open   atomic.Bool // they are wanted
-}
-
-func newLane(r *Relay, name message.Lane) *lane {
-	l := &lane{Relay: r, name: name, woken: make(chan struct{}, 1), window: newWindow(r.cfg.Window, r.cfg.Batch), handed: newHanded()}
-	l.open.Store(r.cfg.Grace > 0)
-	return l
 }
 
 // round is what one transaction came to.
@@ -36,7 +27,6 @@ type round struct {
 	began                   time.Time
 	taken, confirmed, limit int
 	shut                    bool // the broker's window is full, nothing was taken
-	handed                  bool // the copies were handed over
 	err                     error
 	refused                 error // why the first copy that was not confirmed was not
 }
@@ -48,45 +38,33 @@ func (o round) trouble() bool { return o.err != nil || o.confirmed < o.taken }
 // being full, not a fault.
 func (o round) crowded() bool { return o.err == nil && errors.Is(o.refused, message.ErrQueueFull) }
 
-// run relays the lane: at once while there is more, and whenever it is woken, or
-// copies are handed over.
+// run relays the lane: at once while there is more, and whenever it is woken.
 func (l *lane) run(ctx context.Context) {
 	backoff := pause.Backoff{First: 100 * time.Millisecond, Most: 5 * time.Second, Random: l.cfg.Random}
-	relay := l.dispatch
 	for ctx.Err() == nil {
-		o := l.once(ctx, relay)
-		relay = l.dispatch
+		o := l.once(ctx)
 		switch {
 		case o.shut || o.crowded():
-			l.shut()
-			_ = l.cfg.Random.Jittered(ctx, l.cfg.Poll/soon) // ends early with ctx, which ends the loop
+			_ = l.cfg.Random.Jittered(ctx, l.cfg.Poll/shutFor) // ends early with ctx, which ends the loop
 		case o.trouble():
-			l.shut()
 			l.complain(o)
 			_ = backoff.Wait(ctx)
 		case o.full():
-			l.shut()
 			backoff.Reset()
 		default:
-			l.reopen(o)
 			backoff.Reset()
 			l.linger(ctx, o)
-			relay = l.idle(ctx, o)
+			l.idle(ctx)
 		}
 	}
 }
 
 // once relays one batch, if the broker has room for it.
-func (l *lane) once(ctx context.Context, relay func(context.Context) round) round {
+func (l *lane) once(ctx context.Context) round {
+	l.answer()
 	if shut, err := l.look(ctx); shut || err != nil {
 		return round{shut: shut, err: err}
 	}
-	return relay(ctx)
-}
-
-// dispatch publishes what is due in the outbox.
-func (l *lane) dispatch(ctx context.Context) round {
-	l.answer()
 	o := round{began: time.Now(), limit: l.window.room()}
 	o.taken, o.confirmed, o.err = l.cfg.Store.Dispatch(ctx, l.name, o.limit, func(ctx context.Context, refs []message.Ref) []error {
 		l.window.give(len(refs))
@@ -135,29 +113,11 @@ func (l *lane) linger(ctx context.Context, o round) {
 	}
 }
 
-// idle waits for something to do and returns how it is done. Where there is both, they
-// take turns: neither a stream of new mail nor one of retries keeps the other waiting.
-func (l *lane) idle(ctx context.Context, last round) (relay func(context.Context) round) {
-	if last.handed {
-		select {
-		case <-l.woken:
-			return l.dispatch
-		default:
-		}
-	} else {
-		select {
-		case <-l.handed.some:
-			return l.pass
-		default:
-		}
-	}
+func (l *lane) idle(ctx context.Context) {
 	select {
-	case <-l.handed.some:
-		return l.pass
 	case <-l.woken:
 	case <-ctx.Done():
 	}
-	return l.dispatch
 }
 
 func (l *lane) complain(o round) {

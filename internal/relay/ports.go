@@ -4,7 +4,6 @@ package relay
 
 import (
 	"context"
-	"time"
 
 	"github.com/postrider/postrider/internal/message"
 )
@@ -19,20 +18,15 @@ import (
 // called when nothing is due. A relay that hangs inside publish loses its
 // transaction after 10 s, and others go on with the rows.
 //
-// Settle deletes the rows of copies that the queue has confirmed outside of Dispatch, and
-// notes these as published like Dispatch does. Rows that another relay holds stay. Where
-// it fails, rows may stay too, and are published again when they are due.
-//
-// Due returns the lanes of which some row is due, and in how long the first row of
-// another lane is; 0: none is to come. Rows that another relay holds may count.
+// Due returns the lanes of which some row is due. Rows that another relay holds
+// may count.
 //
 // Wait blocks until a row of some lane may have become due without Wake having
 // been called, or ctx ends, and returns such lanes. It is a hint: it may return
 // early, name too many, and miss one.
 type Store interface {
 	Dispatch(ctx context.Context, lane message.Lane, limit int, publish Publish) (taken, confirmed int, err error)
-	Settle(ctx context.Context, refs []message.Ref) error
-	Due(ctx context.Context) (due []message.Lane, next time.Duration, err error)
+	Due(ctx context.Context) ([]message.Lane, error)
 	Wait(ctx context.Context) ([]message.Lane, error)
 }
 

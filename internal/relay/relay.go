@@ -17,10 +17,8 @@ type Config struct {
 	Logger *slog.Logger
 	Batch  int           // rows per transaction; 128
 	Window int           // copies that may wait with the broker, by lane; 1,000
-	Poll   time.Duration // between looks for what nobody rang for, or until the first row is due; 1 s
+	Poll   time.Duration // between looks for what nobody rang for; 1 s
 	Linger time.Duration // from one look that found little to the next; 2 ms, negative: none
-	Grace  time.Duration // for copies handed over, before others look after them; 700 ms, negative: none are taken
-	Settle time.Duration // from the first of them that is published to their transaction; 50 ms
 	Random pause.Random  // for jitter; the shared source
 }
 
@@ -30,8 +28,6 @@ type Relay struct {
 	cfg   Config
 	lanes map[message.Lane]*lane
 	loops *loop.Group
-
-	published handed // copies handed over and confirmed, whose rows still stand
 }
 
 // New returns a relay that has not started.
@@ -51,15 +47,9 @@ func New(cfg Config) *Relay {
 	if cfg.Linger == 0 {
 		cfg.Linger = 2 * time.Millisecond
 	}
-	if cfg.Grace == 0 {
-		cfg.Grace = 700 * time.Millisecond
-	}
-	if cfg.Settle == 0 {
-		cfg.Settle = 50 * time.Millisecond
-	}
-	r := &Relay{cfg: cfg, lanes: map[message.Lane]*lane{}, loops: loop.NewGroup(), published: newHanded()}
+	r := &Relay{cfg: cfg, lanes: map[message.Lane]*lane{}, loops: loop.NewGroup()}
 	for _, name := range message.Lanes() {
-		r.lanes[name] = newLane(r, name)
+		r.lanes[name] = &lane{Relay: r, name: name, woken: make(chan struct{}, 1), window: newWindow(cfg.Window, cfg.Batch)}
 	}
 	return r
 }
@@ -70,18 +60,12 @@ func (r *Relay) Start() {
 	for _, l := range r.lanes {
 		loops = append(loops, l.run)
 	}
-	r.loops.Start(append(loops, r.listen, r.poll, r.settle)...)
+	r.loops.Start(append(loops, r.listen, r.poll)...)
 }
 
 // Stop ends the loops. A batch in hand is finished or rolled back; its rows are
 // then another relay's. It returns when nothing runs any more or ctx ends.
-func (r *Relay) Stop(ctx context.Context) error {
-	if err := r.loops.Stop(ctx); err != nil {
-		return err
-	}
-	r.settleAll(ctx) // what the lanes published last
-	return nil
-}
+func (r *Relay) Stop(ctx context.Context) error { return r.loops.Stop(ctx) }
 
 // Wake says that a row of the lane became due. It never blocks. A lane that is
 // not known, of another version, is nobody's.
@@ -106,21 +90,15 @@ func (r *Relay) listen(ctx context.Context) {
 }
 
 // poll finds what nobody rang for: scheduled mail, what a dead process left, and
-// all whose ring was lost. It is what everything rests on. It looks again as soon as
-// the next row is due, so that a dead process's mail, and scheduled mail, waits no longer
-// than it must. When the look fails,
+// all whose ring was lost. It is what everything rests on. When the look fails,
 // nobody knows: then each lane looks for itself, and says what is wrong.
 func (r *Relay) poll(ctx context.Context) {
-	rest := r.cfg.Random.Jitter(r.cfg.Poll)
-	for pause.For(ctx, rest) == nil {
-		lanes, next, err := r.cfg.Store.Due(ctx)
+	for r.cfg.Random.Jittered(ctx, r.cfg.Poll) == nil {
+		lanes, err := r.cfg.Store.Due(ctx)
 		if err != nil {
 			lanes = message.Lanes()
 		}
 		r.wake(lanes)
-		if rest = r.cfg.Random.Jitter(r.cfg.Poll); next > 0 {
-			rest = min(rest, max(next, r.cfg.Poll/soon))
-		}
 	}
 }
 

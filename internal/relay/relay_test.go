@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,22 +16,17 @@ import (
 
 // outbox is a store of due rows of the lane normal, and the queue they go to.
 type outbox struct {
-	mu        sync.Mutex
-	rows      []message.Ref
-	copies    int
-	down      bool
-	polls     int                  // for lanes that have due rows
-	unknown   bool                 // which those are
-	asked     int                  // dispatches
-	attempts  int                  // dispatches that found something
-	looks     int                  // at what waits with the broker
-	published int                  // batches handed to the broker
-	settles   int                  // transactions for copies that were handed over
-	unsettled bool                 // those fail
-	next      time.Duration        // until a row is due
-	later     []message.Ref        // rows that are not due yet
-	asks      map[message.Lane]int // dispatches by lane
-	bell      chan []message.Lane  // nil: nobody rings
+	mu       sync.Mutex
+	rows     []message.Ref
+	copies   int
+	down     bool
+	polls    int                  // for lanes that have due rows
+	unknown  bool                 // which those are
+	asked    int                  // dispatches
+	attempts int                  // dispatches that found something
+	looks    int                  // at what waits with the broker
+	asks     map[message.Lane]int // dispatches by lane
+	bell     chan []message.Lane  // nil: nobody rings
 }
 
 func (o *outbox) Dispatch(ctx context.Context, lane message.Lane, limit int, publish Publish) (taken, confirmed int, err error) {
@@ -57,29 +51,17 @@ func (o *outbox) Dispatch(ctx context.Context, lane message.Lane, limit int, pub
 	return len(batch), confirmed, nil
 }
 
-func (o *outbox) Settle(_ context.Context, refs []message.Ref) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.unsettled {
-		return message.ErrUnavailable
-	}
-	o.settles++
-	gone := func(row message.Ref) bool { return slices.Contains(refs, row) }
-	o.rows, o.later = slices.DeleteFunc(o.rows, gone), slices.DeleteFunc(o.later, gone)
-	return nil
-}
-
-func (o *outbox) Due(context.Context) ([]message.Lane, time.Duration, error) {
+func (o *outbox) Due(context.Context) ([]message.Lane, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.polls++
 	switch {
 	case o.unknown:
-		return nil, 0, message.ErrUnavailable
+		return nil, message.ErrUnavailable
 	case len(o.rows) > 0:
-		return []message.Lane{message.LaneNormal}, 0, nil
+		return []message.Lane{message.LaneNormal}, nil
 	}
-	return nil, o.next, nil
+	return nil, nil
 }
 
 func (o *outbox) Wait(ctx context.Context) ([]message.Lane, error) {
@@ -92,7 +74,6 @@ func (o *outbox) Wait(ctx context.Context) ([]message.Lane, error) {
 }
 
 func (o *outbox) Publish(_ context.Context, _ message.Lane, refs []message.Ref) []error {
-	o.published++
 	errs := make([]error, len(refs))
 	for i := range errs {
 		if o.down {
@@ -269,20 +250,6 @@ func TestAnIdleRelayIsQuiet(t *testing.T) {
 			}
 		})
 	})
-}
-
-func TestThePollComesWhenTheNextRowIsDue(t *testing.T) {
-	for next, most := range map[time.Duration]int{0: 12, time.Hour: 12, 300 * time.Millisecond: 33, time.Millisecond: 200} {
-		run(t, func(t *testing.T, o *outbox, _ *Relay) {
-			o.set(func() { o.next = next })
-			<-time.After(1300 * time.Millisecond)
-			o.set(func() { o.polls = 0 })
-			<-time.After(10 * time.Second)
-			if n := o.get(&o.polls); n > most || n < most*3/4 {
-				t.Errorf("%d polls in 10 s, each of which sees that a row is due in %v; want %d or somewhat less", n, next, most)
-			}
-		})
-	}
 }
 
 func TestAPollThatFailsSparesNoLaneItsLook(t *testing.T) {

@@ -112,7 +112,7 @@ func (w *world) begin(at *place) {
 			Store: conn, Queue: &link{w: w, p: p, role: "sweep"}, Lanes: []message.Lane{message.LaneNormal, message.LaneHigh},
 			Wake: p.relay.Wake, Random: random,
 		})
-		p.accept = accept.New(conn, message.DefaultLimits(), p.relay.Wake, time.Now, accept.WithHandover(p.relay))
+		p.accept = accept.New(conn, message.DefaultLimits(), p.relay.Wake, time.Now)
 		parts = append(parts, stopper{p.relay.Start, p.relay.Stop}, stopper{s.Start, s.Stop}, stopper{p.accept.Start, p.accept.Stop})
 	}
 	p.run(conn, parts)

@@ -17,7 +17,6 @@ const (
 	kReplay     kind = "replay"
 	kDispatch   kind = "dispatch"
 	kCommit     kind = "dispatch: commit"
-	kSettle     kind = "settle"
 	kDue        kind = "due"
 	kBell       kind = "bell"
 	kClaim      kind = "claim"
@@ -67,7 +66,7 @@ type call struct {
 
 func (c *call) store() bool {
 	switch c.kind {
-	case kAccept, kReplay, kDue, kDispatch, kCommit, kSettle, kClaim, kRenew, kMark, kRecord, kBury, kClock, kLeases, kLost, kExpired, kRepair,
+	case kAccept, kReplay, kDue, kDispatch, kCommit, kClaim, kRenew, kMark, kRecord, kBury, kClock, kLeases, kLost, kExpired, kRepair,
 		kCancel, kRetry, kReschedule:
 		return true
 	}

@@ -185,19 +185,13 @@ func settled(errs []error, commit leave) []error {
 	return each(len(errs), commit.err())
 }
 
-func (c *connection) Settle(ctx context.Context, refs []message.Ref) error {
-	return c.call(ctx, kSettle, c.w.truth.refs(refs), func() error {
-		return c.inner.Settle(context.WithoutCancel(ctx), refs)
-	})
-}
-
-func (c *connection) Due(ctx context.Context) (lanes []message.Lane, next time.Duration, err error) {
+func (c *connection) Due(ctx context.Context) (lanes []message.Lane, err error) {
 	failed := c.call(ctx, kDue, "", func() error {
-		lanes, next, err = c.inner.Due(context.WithoutCancel(ctx))
+		lanes, err = c.inner.Due(context.WithoutCancel(ctx))
 		c.w.trace.result(fmt.Sprint(lanes))
 		return err
 	})
-	return lanes, next, failed
+	return lanes, failed
 }
 
 // Wait rings now and then: it is a hint. It names every lane, for it does not

@@ -204,13 +204,10 @@ var deliveryValues = []column{
 	{"vaddress", kindText}, {"vlane", kindText}, {"vunknown", kindText}, {"vexpires", kindInt}, {"vscheduled", kindInt},
 }
 
-var outboxedColumns = append(slices.Clone(keyColumns), column{"vgrace", kindInt})
-
 // deliveries are the commands that make the recipients' deliveries and their rows
-// of the outbox. The latter are read from the former, for the time that stands there,
-// which is their last column.
+// of the outbox. The latter are read from the former, for the time that stands there.
 func (t *txn) deliveries(jobs []accepting) []command {
-	l, keys := list{columns: deliveryValues}, list{columns: outboxedColumns}
+	l, keys := list{columns: deliveryValues}, list{columns: keyColumns}
 	for _, job := range jobs {
 		m := job.Message
 		for n, r := range m.Recipients() {
@@ -218,7 +215,7 @@ func (t *txn) deliveries(jobs []accepting) []command {
 				m.ID, n, m.TenantID, m.Kind, r.Role, r.Address, m.Lane,
 				cmp.Or(m.OnUnknown, message.Resend), millis(m.ExpiresAt), millis(m.ScheduledAt),
 			})
-			keys.rows = append(keys.rows, []any{m.ID, n, job.Grace.Milliseconds()})
+			keys.rows = append(keys.rows, []any{m.ID, n})
 		}
 	}
 	return slices.Concat(t.with(l, `
@@ -228,5 +225,5 @@ func (t *txn) deliveries(jobs []accepting) []command {
 			'queued', 1, COALESCE(vscheduled, `+t.clock()+`)
 		FROM v WHERE EXISTS (SELECT 1 FROM messages WHERE id=vid)`, nil), t.with(keys, `
 		INSERT INTO outbox (`+outboxInto+`)
-		SELECT `+outboxColumns+`+vgrace FROM v CROSS JOIN deliveries WHERE message_id=vid AND n=vn`, nil))
+		SELECT `+outboxColumns+` FROM v CROSS JOIN deliveries WHERE message_id=vid AND n=vn`, nil))
 }

@@ -54,7 +54,7 @@ func (s *Store) Claim(ctx context.Context, bids []message.Bid) ([]message.Claim,
 	}
 	s.fill(claims, known)
 	for _, c := range taken {
-		s.marks.see(c.work.Lane, c.publishedAfter(known))
+		s.marks.see(c.work.Lane, c.published)
 	}
 	return claims, nil
 }
@@ -64,15 +64,6 @@ type claimed struct {
 	work      message.Work
 	tenant    int64
 	published int64 // 0: the consumer was faster than the relay's commit
-}
-
-// publishedAfter is a time at which the copy was not yet published: when it was, or where
-// nobody has written that down yet, when its message was accepted; 0: that is not known.
-func (c *claimed) publishedAfter(known contents) int64 {
-	if m := known[c.work.MessageID]; c.published == 0 && m != nil {
-		return unixMillis(m.CreatedAt)
-	}
-	return c.published
 }
 
 func bidRows(bids []message.Bid) [][]any {

@@ -121,22 +121,11 @@ func (t *txn) takeDue(ctx context.Context, lane message.Lane, limit int) ([]mess
 	return refs, err
 }
 
-// Settle gives copies into the broker's custody that it confirmed although no Dispatch
-// took their rows. A row that another relay holds is left to it, which has published a
-// twin.
-func (s *Store) Settle(ctx context.Context, refs []message.Ref) error {
-	return s.tx(ctx, "settle", func(ctx context.Context, t *txn) error {
-		return t.settle(ctx, refs, guard(t.relayGuard)...)
-	})
-}
-
-// settle gives confirmed copies into the broker's custody and commits. A delivery that
-// has gone on since, claimed or rescheduled, keeps what it says.
-func (t *txn) settle(ctx context.Context, refs []message.Ref, before ...command) error {
+// settle gives confirmed copies into the broker's custody. A delivery that has
+// gone on since, claimed or rescheduled, keeps what it says.
+func (t *txn) settle(ctx context.Context, refs []message.Ref) error {
 	l := inOrder(refList(refs))
-	return t.last(ctx, slices.Concat(before,
-		t.with(l, `DELETE FROM outbox WHERE (message_id, n, dispatch) IN (
-			SELECT o.message_id, o.n, o.dispatch FROM v CROSS JOIN outbox o
-			WHERE o.message_id=vid AND o.n=vn AND o.dispatch=vdispatch`+t.skipLockedOf("o")+`)`, nil),
+	return t.last(ctx, slices.Concat(
+		t.with(l, `DELETE FROM outbox WHERE (message_id, n, dispatch) IN (SELECT vid, vn, vdispatch FROM v)`, nil),
 		t.with(l, `UPDATE deliveries SET published_at=`+t.clock()+` FROM v WHERE `+queuedAs, nil))...)
 }

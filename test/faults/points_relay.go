@@ -48,30 +48,6 @@ func relayPoints() []*killPoint {
 			},
 		},
 		{
-			name: "handed-before-publish", row: 4, times: 100, cast: twoRelays, within: time.Second,
-			fault: "a producer is killed with mail that it accepted and hands over, before its copy reaches the broker",
-			seen:  "its row comes due, and another publishes it, once",
-			once: func(ctx context.Context, e *episode) error {
-				return e.dieHandingOver(ctx, tap.Rule{From: tap.Client, At: "basic.publish"}, broker, 1)
-			},
-		},
-		{
-			name: "handed-before-settling", row: 6, times: 100, cast: twoRelays,
-			fault: "a producer is killed after the confirm of a copy that was handed over, before it has its row deleted",
-			seen:  "the row comes due and is published; of the two copies one is sent, the other acked",
-			once: func(ctx context.Context, e *episode) error {
-				return e.dieHandingOver(ctx, tap.Rule{From: tap.Client, At: "Bind", Match: "SET published_at="}, tables, 2)
-			},
-		},
-		{
-			name: "handed-after-settling", row: 6, times: 20, cast: twoRelays,
-			fault: "a producer is killed after Postgres has committed that a copy handed over is the broker's, before it hears of that",
-			seen:  "it is published once",
-			once: func(ctx context.Context, e *episode) error {
-				return e.dieHandingOver(ctx, committed("SET published_at="), tables, 1)
-			},
-		},
-		{
 			name: "relay-stopped", row: 15, times: 2, cast: longPauses, onlyOnce: true,
 			fault: "the relay is stopped for 15 s in its transaction, after the broker took the copies, and goes on",
 			seen:  "Postgres ends its transaction after 10 s, another publishes the rows, its late COMMIT fails",
@@ -86,19 +62,9 @@ func relayPoints() []*killPoint {
 	}
 }
 
-// dieRelaying has a relay die with mail that it reads from the outbox.
-func (e *episode) dieRelaying(ctx context.Context, r tap.Rule, pick func(*taps) *tap.Proxy, copies int) error {
-	e.mail = e.throughOutbox()
-	return e.dieHandingOver(ctx, r, pick, copies)
-}
-
-// throughOutbox is the episode's mail, a moment later: what is due at once is handed
-// over, and no relay reads its row.
-func (e *episode) throughOutbox() rig.Mail { return e.scheduled(time.Second) }
-
-// dieHandingOver wants so many copies of the mail to have come to the consumer in the
+// dieRelaying wants so many copies of the mail to have come to the consumer in the
 // end, each answered. A second one may come long after the mail was sent.
-func (e *episode) dieHandingOver(ctx context.Context, r tap.Rule, pick func(*taps) *tap.Proxy, copies int) error {
+func (e *episode) dieRelaying(ctx context.Context, r tap.Rule, pick func(*taps) *tap.Proxy, copies int) error {
 	consumer := e.of(rig.Consumer, broker)
 	var came, answered tape
 	e.spy(tap.Rule{From: tap.Server, At: "basic.deliver", Done: came.note}, consumer)
@@ -148,7 +114,6 @@ func (t *tape) count(what string) int {
 // swaps or a debugger does.
 func relayStopped(ctx context.Context, e *episode) error {
 	const stopped = 15 * time.Second
-	e.mail = e.throughOutbox()
 	settled := e.spy(tap.Rule{From: tap.Server, At: "ErrorResponse"}, e.of(rig.Producer, tables))
 	stop := tap.Rule{From: tap.Server, At: "basic.ack", Times: 1}
 	held := make(chan struct{})
