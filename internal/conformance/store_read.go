@@ -175,7 +175,7 @@ func caseUnavailable(b *storeBench) {
 	accept := b.store.Accept(b.Context(), []message.Submission{draft(1)})[0].Err
 	_, _, dispatch := b.store.Dispatch(b.Context(), message.LaneNormal, 1, nil)
 	_, wait := b.store.Wait(b.Context())
-	_, due := b.store.Due(b.Context())
+	_, _, due := b.store.Due(b.Context())
 	for _, err := range []error{claim, record, accept, dispatch, due, wait, b.store.Ping(b.Context())} {
 		equal(b, "closed", errors.Is(err, message.ErrUnavailable), true)
 	}

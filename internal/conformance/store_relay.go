@@ -43,22 +43,28 @@ func caseNotDue(b *storeBench) {
 }
 
 func caseDue(b *storeBench) {
-	due := func(what string, want ...message.Lane) {
+	due := func(what string, next bool, want ...message.Lane) {
 		b.Helper()
-		got, err := b.store.Due(b.Context())
+		got, left, err := b.store.Due(b.Context())
 		b.check(err)
 		equal(b, what, fmt.Sprint(got), fmt.Sprint(want))
+		equal(b, what+": within half a minute and a minute more is", left > 30*time.Second && left <= time.Minute, next)
+		if !next {
+			equal(b, what+": more is in", left, 0)
+		}
 	}
-	due("at first")
+	due("at first", false)
+	b.post(b.scheduled(time.Hour))
 	b.post(b.scheduled(time.Minute))
-	due("nothing yet")
+	due("nothing yet", true)
 	b.post(onLane(message.LaneLow))
 	b.post(onLane(message.LaneLow))
-	due("one lane", message.LaneLow)
+	due("one lane", true, message.LaneLow)
 	b.clock.Advance(time.Minute + time.Second)
-	due("two lanes", message.LaneNormal, message.LaneLow)
+	due("two lanes", false, message.LaneNormal, message.LaneLow)
 	b.publish()
-	due("without the lane that was published", message.LaneLow)
+	b.clock.Advance(58*time.Minute + 30*time.Second)
+	due("without the lane that was published", true, message.LaneLow)
 }
 
 func caseOldestFirst(b *storeBench) {

@@ -3,21 +3,30 @@ package memory
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/postrider/postrider/internal/message"
 )
 
 // Due returns the lanes of which a row of the outbox is due, those included that
-// a relay holds.
-func (s *Store) Due(ctx context.Context) ([]message.Lane, error) {
+// a relay holds, and in how long the first of another lane is; 0: none is to come.
+func (s *Store) Due(ctx context.Context) (due []message.Lane, next time.Duration, err error) {
 	if err := s.begin(ctx, "look for due mail"); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer s.db.mu.Unlock()
 	now := s.db.now()
-	return slices.DeleteFunc(message.Lanes(), func(lane message.Lane) bool {
-		return !slices.ContainsFunc(s.db.outbox, func(e entry) bool {
-			return e.Lane == lane && e.Channel == message.ChannelEmail && !e.DueAt.After(now)
-		})
-	}), nil
+	for _, lane := range message.Lanes() {
+		first := slices.IndexFunc(s.db.outbox, func(e entry) bool { return e.Lane == lane && e.Channel == message.ChannelEmail })
+		if first < 0 {
+			continue
+		}
+		switch left := s.db.outbox[first].DueAt.Sub(now); {
+		case left <= 0:
+			due = append(due, lane)
+		case next == 0 || left < next:
+			next = left
+		}
+	}
+	return due, next, nil
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/postrider/postrider/internal/pause"
 )
 
-// shutFor is the part of a poll after which a full queue is looked at again. A
-// thousand copies must not be sent meanwhile.
-const shutFor = 20
+// soon is the part of a poll after which a full queue is looked at again, and the
+// outbox at the earliest. A thousand copies must not be sent meanwhile.
+const soon = 20
 
 // lane is the loop of one lane. Only run uses its fields, but for woken.
 type lane struct {
@@ -45,7 +45,7 @@ func (l *lane) run(ctx context.Context) {
 		o := l.once(ctx)
 		switch {
 		case o.shut || o.crowded():
-			_ = l.cfg.Random.Jittered(ctx, l.cfg.Poll/shutFor) // ends early with ctx, which ends the loop
+			_ = l.cfg.Random.Jittered(ctx, l.cfg.Poll/soon) // ends early with ctx, which ends the loop
 		case o.trouble():
 			l.complain(o)
 			_ = backoff.Wait(ctx)

@@ -4,6 +4,7 @@ package relay
 
 import (
 	"context"
+	"time"
 
 	"github.com/postrider/postrider/internal/message"
 )
@@ -18,15 +19,15 @@ import (
 // called when nothing is due. A relay that hangs inside publish loses its
 // transaction after 10 s, and others go on with the rows.
 //
-// Due returns the lanes of which some row is due. Rows that another relay holds
-// may count.
+// Due returns the lanes of which some row is due, and in how long the first row of
+// another lane is; 0: none is to come. Rows that another relay holds may count.
 //
 // Wait blocks until a row of some lane may have become due without Wake having
 // been called, or ctx ends, and returns such lanes. It is a hint: it may return
 // early, name too many, and miss one.
 type Store interface {
 	Dispatch(ctx context.Context, lane message.Lane, limit int, publish Publish) (taken, confirmed int, err error)
-	Due(ctx context.Context) ([]message.Lane, error)
+	Due(ctx context.Context) (due []message.Lane, next time.Duration, err error)
 	Wait(ctx context.Context) ([]message.Lane, error)
 }
 

@@ -17,7 +17,7 @@ type Config struct {
 	Logger *slog.Logger
 	Batch  int           // rows per transaction; 128
 	Window int           // copies that may wait with the broker, by lane; 1,000
-	Poll   time.Duration // between looks for what nobody rang for; 1 s
+	Poll   time.Duration // between looks for what nobody rang for, or until the next row is due; 1 s
 	Linger time.Duration // from one look that found little to the next; 2 ms, negative: none
 	Random pause.Random  // for jitter; the shared source
 }
@@ -90,15 +90,20 @@ func (r *Relay) listen(ctx context.Context) {
 }
 
 // poll finds what nobody rang for: scheduled mail, what a dead process left, and
-// all whose ring was lost. It is what everything rests on. When the look fails,
+// all whose ring was lost. It is what everything rests on. It comes again when the next
+// row is due, so that scheduled mail is not late. When the look fails,
 // nobody knows: then each lane looks for itself, and says what is wrong.
 func (r *Relay) poll(ctx context.Context) {
-	for r.cfg.Random.Jittered(ctx, r.cfg.Poll) == nil {
-		lanes, err := r.cfg.Store.Due(ctx)
+	rest := r.cfg.Random.Jitter(r.cfg.Poll)
+	for pause.For(ctx, rest) == nil {
+		lanes, next, err := r.cfg.Store.Due(ctx)
 		if err != nil {
 			lanes = message.Lanes()
 		}
 		r.wake(lanes)
+		if rest = r.cfg.Random.Jitter(r.cfg.Poll); next > 0 {
+			rest = min(rest, max(next, r.cfg.Poll/soon))
+		}
 	}
 }
 

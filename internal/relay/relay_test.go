@@ -22,6 +22,7 @@ type outbox struct {
 	down     bool
 	polls    int                  // for lanes that have due rows
 	unknown  bool                 // which those are
+	next     time.Duration        // until a row is due, where none is
 	asked    int                  // dispatches
 	attempts int                  // dispatches that found something
 	looks    int                  // at what waits with the broker
@@ -51,17 +52,17 @@ func (o *outbox) Dispatch(ctx context.Context, lane message.Lane, limit int, pub
 	return len(batch), confirmed, nil
 }
 
-func (o *outbox) Due(context.Context) ([]message.Lane, error) {
+func (o *outbox) Due(context.Context) ([]message.Lane, time.Duration, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.polls++
 	switch {
 	case o.unknown:
-		return nil, message.ErrUnavailable
+		return nil, 0, message.ErrUnavailable
 	case len(o.rows) > 0:
-		return []message.Lane{message.LaneNormal}, nil
+		return []message.Lane{message.LaneNormal}, 0, nil
 	}
-	return nil, nil
+	return nil, o.next, nil
 }
 
 func (o *outbox) Wait(ctx context.Context) ([]message.Lane, error) {
@@ -250,6 +251,20 @@ func TestAnIdleRelayIsQuiet(t *testing.T) {
 			}
 		})
 	})
+}
+
+func TestThePollComesWhenTheNextRowIsDue(t *testing.T) {
+	for next, most := range map[time.Duration]int{0: 12, time.Hour: 12, 300 * time.Millisecond: 34, time.Millisecond: 201} {
+		run(t, func(t *testing.T, o *outbox, _ *Relay) {
+			o.set(func() { o.next = next })
+			<-time.After(1300 * time.Millisecond)
+			o.set(func() { o.polls = 0 })
+			<-time.After(10 * time.Second)
+			if n := o.get(&o.polls); n > most || n < most*3/4 {
+				t.Errorf("%d polls in 10 s, each of which sees that a row is due in %v; want %d or somewhat less", n, next, most)
+			}
+		})
+	}
 }
 
 func TestAPollThatFailsSparesNoLaneItsLook(t *testing.T) {

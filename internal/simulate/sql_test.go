@@ -232,9 +232,9 @@ func (r *remote) Dispatch(ctx context.Context, lane message.Lane, limit int, pub
 	}
 }
 
-func (r *remote) Due(context.Context) (lanes []message.Lane, err error) {
-	r.run(func(ctx context.Context) { lanes, err = r.s.Due(ctx) })
-	return lanes, err
+func (r *remote) Due(context.Context) (lanes []message.Lane, next time.Duration, err error) {
+	r.run(func(ctx context.Context) { lanes, next, err = r.s.Due(ctx) })
+	return lanes, next, err
 }
 
 func (r *remote) Wait(context.Context) ([]message.Lane, error) {

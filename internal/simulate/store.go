@@ -185,13 +185,13 @@ func settled(errs []error, commit leave) []error {
 	return each(len(errs), commit.err())
 }
 
-func (c *connection) Due(ctx context.Context) (lanes []message.Lane, err error) {
+func (c *connection) Due(ctx context.Context) (lanes []message.Lane, next time.Duration, err error) {
 	failed := c.call(ctx, kDue, "", func() error {
-		lanes, err = c.inner.Due(context.WithoutCancel(ctx))
+		lanes, next, err = c.inner.Due(context.WithoutCancel(ctx))
 		c.w.trace.result(fmt.Sprint(lanes))
 		return err
 	})
-	return lanes, failed
+	return lanes, next, failed
 }
 
 // Wait rings now and then: it is a hint. It names every lane, for it does not

@@ -161,7 +161,7 @@ func TestWhatIsCommittedIsTakenInOnceUnderItsID(t *testing.T) {
 			t.Errorf("%v: %+v", id, d)
 		}
 	}
-	lanes, err := c.store.Due(t.Context())
+	lanes, _, err := c.store.Due(t.Context())
 	if err != nil || !slices.Contains(lanes, message.LaneHigh) {
 		t.Errorf("due: %v, %v", lanes, err)
 	}
