@@ -59,6 +59,13 @@ func (b before) run(ctx context.Context, commands []command, last bool) error {
 	return b.transaction.run(ctx, commands, last)
 }
 
+// OnOneSession runs do with a way to ask for single rows that stays on one session.
+func (s *Store) OnOneSession(ctx context.Context, do func(ask func(query string, into ...any) error) error) error {
+	return s.once(ctx, s.reader, true, func(ctx context.Context, t *txn) error {
+		return do(func(query string, into ...any) error { return t.row(ctx, query, nil, into...) })
+	})
+}
+
 // ListOfNumbers is how Postgres is given a list of so many columns.
 func ListOfNumbers(columns int) (table string, args []any) {
 	l := list{}
