@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/resend/resend-go/v3"
 )
@@ -62,7 +61,7 @@ type notes struct {
 // noting is the client with its requests taken down.
 func (s *stack) noting(key string) (*resend.Client, *notes) {
 	notes := &notes{}
-	client := resend.NewCustomClient(&http.Client{Transport: notes, Timeout: 30 * time.Second}, key)
+	client := resend.NewCustomClient(&http.Client{Transport: notes, Timeout: sdkTimeout}, key)
 	client.BaseURL = s.resend(key).BaseURL
 	return client, notes
 }

@@ -14,6 +14,10 @@ import (
 	"github.com/resend/resend-go/v3"
 )
 
+// sdkTimeout is the patience of the SDK's client. A busy machine takes more than half a
+// minute for the bodies that are too large.
+const sdkTimeout = 3 * time.Minute
+
 func TestResendsSDKForGoWorksUnchanged(t *testing.T) {
 	files := filesToFetch(t)
 	inBothModes(t, setting{env: files.allowed()}, func(s *stack) {
@@ -42,7 +46,7 @@ type goSDK struct {
 
 // resend is the client as an application makes it, with another base URL.
 func (s *stack) resend(key string) *resend.Client {
-	client := resend.NewCustomClient(&http.Client{Timeout: 30 * time.Second}, key)
+	client := resend.NewCustomClient(&http.Client{Timeout: sdkTimeout}, key)
 	base, err := url.Parse(s.api + "/v1/")
 	if err != nil {
 		s.Fatal(err)
