@@ -37,7 +37,7 @@ const (
 func TestEveryPeerDeliversEachMailOnce(t *testing.T) {
 	for _, name := range peer.Names() {
 		t.Run(name, func(t *testing.T) {
-			skipWherePostfixCannotRun(t, name)
+			needPostfix(t, name)
 			sink := smtptest.New(t, smtptest.Script{Forget: true})
 			s := prepared(t, name, sink.Addr())
 			accept(t, s, 0)
@@ -56,9 +56,9 @@ func TestEveryPeerDeliversEachMailOnce(t *testing.T) {
 	}
 }
 
-func skipWherePostfixCannotRun(t *testing.T, name string) {
+func needPostfix(t *testing.T, name string) {
 	if _, err := exec.LookPath("postfix"); name == "postfix" && (err != nil || os.Geteuid() != 0) {
-		t.Skip("Postfix needs root, and to be installed; 'scripts/services.sh postfix-install' does that")
+		t.Fatal("Postfix needs root, and to be installed: run 'scripts/services.sh postfix-install', or 'make bench-test' as root")
 	}
 }
 
@@ -92,7 +92,7 @@ func where(t *testing.T, sink string) job.Where {
 func service(t *testing.T, name string) string {
 	url := os.Getenv(name)
 	if url == "" {
-		t.Skipf("%s is not set; 'make services' and 'scripts/services.sh redis-up' start what is needed", name)
+		t.Fatalf("%s is not set: run 'make services' and 'scripts/services.sh redis-up', or 'make bench-test'", name)
 	}
 	return url
 }

@@ -178,8 +178,8 @@ func TestAQueueThatRefusesCopiesIsVisible(t *testing.T) {
 	t.Parallel()
 	b := newBroker(t)
 	database, _ := schema(t)
-	// The queue is declared under it: one that is there already goes by a new policy only
-	// after a while, in which the window can fill.
+	// The queue is declared under it. Set afterwards, it was seen to refuse nothing within
+	// a minute.
 	policy := "/api/policies/" + b.name + "/tight"
 	b.call("PUT", policy, map[string]any{"pattern": ".*normal", "definition": map[string]int{"max-length": 1}})
 	r := runs(t, map[string]string{
