@@ -262,8 +262,9 @@ func (a *assembly) deleteOld() {
 	if keep == 0 {
 		return
 	}
-	r := retention.New(retention.Config{Store: a.metrics.RetentionStore(a.store), Keep: keep, Logger: a.log})
+	r := retention.New(retention.Config{Store: a.metrics.RetentionStore(observedRetention{a.store, a.observed}), Keep: keep, Logger: a.log})
 	a.add(part{name: "retention", start: noError(r.Start), stop: r.Stop})
+	a.lookAtWork("retention", httpapi.CheckDegraded, []string{causeDatabase, causeRefused}, a.observed.purging)
 }
 
 // serveAPI makes the HTTP API.

@@ -8,9 +8,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/postrider/postrider/internal/accept"
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/relay"
+	"github.com/postrider/postrider/internal/retention"
 	"github.com/postrider/postrider/internal/sweep"
 	"github.com/postrider/postrider/internal/worker"
 )
@@ -19,16 +22,16 @@ import (
 // on: a table can be locked, or a queue refuse, while every question that a
 // check could ask is answered well.
 type observations struct {
-	accepting, dispatching, publishing, working, sweeping *streaks // work that only fails
-	repairs, unknown, buried                              *streaks // what heals by itself, and keeps happening
-	takingIn                                              *streaks
-	sending                                               progress
+	accepting, dispatching, publishing, working, sweeping, purging *streaks // work that only fails
+	repairs, unknown, buried                                       *streaks // what heals by itself, and keeps happening
+	takingIn                                                       *streaks
+	sending                                                        progress
 }
 
 func newObservations() *observations {
 	return &observations{
 		accepting: newStreaks(failsFor), dispatching: newStreaks(failsFor), publishing: newStreaks(failsFor),
-		working: newStreaks(failsFor), sweeping: newStreaks(failsFor),
+		working: newStreaks(failsFor), sweeping: newStreaks(failsFor), purging: newStreaks(failsFor),
 		repairs: newStreaks(recursFor), unknown: newStreaks(recursFor), buried: newStreaks(recursFor),
 		takingIn: newStreaks(failsFor),
 		sending:  progress{inHand: map[*time.Time]bool{}},
@@ -214,6 +217,33 @@ func (s observedSweep) SweepExpired(ctx context.Context, limit int) (int, error)
 func (o *observations) swept(ctx context.Context, what string, begun time.Time, err error) {
 	if ctx.Err() == nil {
 		o.sweeping.of(what).note(begun, err)
+	}
+}
+
+type observedRetention struct {
+	retention.Store
+	o *observations
+}
+
+// Purge implements retention.Store.
+func (s observedRetention) Purge(ctx context.Context, after uuid.UUID, keep time.Duration, limit int) (message.Purged, error) {
+	begun := time.Now()
+	p, err := s.Store.Purge(ctx, after, keep, limit)
+	s.o.purged(ctx, "delete messages that are over", begun, err)
+	return p, err
+}
+
+// ForgetOld implements retention.Store.
+func (s observedRetention) ForgetOld(ctx context.Context, keep time.Duration, limit int) (int, error) {
+	begun := time.Now()
+	n, err := s.Store.ForgetOld(ctx, keep, limit)
+	s.o.purged(ctx, "delete old dead letters and processes", begun, err)
+	return n, err
+}
+
+func (o *observations) purged(ctx context.Context, what string, begun time.Time, err error) {
+	if ctx.Err() == nil {
+		o.purging.of(what).note(begun, err)
 	}
 }
 

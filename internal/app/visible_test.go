@@ -112,6 +112,16 @@ func TestWorkersThatCannotRecordAreVisible(t *testing.T) {
 	r.heals("workers")
 }
 
+func TestARetentionThatCannotDeleteIsVisible(t *testing.T) {
+	t.Parallel()
+	database, db := schema(t)
+	execute(t, db, `ALTER TABLE dead_letters RENAME TO elsewhere`)
+	r := runs(t, map[string]string{"POSTRIDER_DATABASE_URL": database, "POSTRIDER_RETENTION": "24h"})
+	r.sees("retention", causeRefused, httpapi.CheckDegraded)
+	execute(t, db, `ALTER TABLE elsewhere RENAME TO dead_letters`)
+	r.heals("retention")
+}
+
 func TestABrokerThatRefusesUsIsVisible(t *testing.T) {
 	t.Parallel()
 	b := newBroker(t)

@@ -1,8 +1,10 @@
-// Package retention deletes messages whose time is over.
+// Package retention deletes what is kept for long enough: messages that are over, and with
+// them dead letters and processes that are gone.
 package retention
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -16,23 +18,26 @@ import (
 const (
 	batch      = 128 // messages looked at in one transaction
 	roundEvery = time.Minute
+	retryEvery = 10 * time.Second // after a round that failed
 	// anew is after how long those are looked at again that were not over when a round
-	// went past them.
+	// went past them, and how often what is no message is looked at.
 	anew = time.Hour
 )
 
 // Store deletes. Purge looks at up to limit messages, in the order of their ids from
 // the one behind after, and deletes those whose deliveries have all ended at least keep
-// ago. It may run beside itself. Its error wraps message.ErrUnavailable when the
-// database cannot be reached.
+// ago. ForgetOld deletes up to limit dead letters that came at least keep ago and as many
+// processes that were last seen then, and returns how many. Both may run beside
+// themselves. Their errors wrap message.ErrUnavailable when the database cannot be reached.
 type Store interface {
 	Purge(ctx context.Context, after uuid.UUID, keep time.Duration, limit int) (message.Purged, error)
+	ForgetOld(ctx context.Context, keep time.Duration, limit int) (int, error)
 }
 
 // Config is what a Retention is built from.
 type Config struct {
 	Store  Store
-	Keep   time.Duration // how long a message is kept once it is over
+	Keep   time.Duration // how long a message is kept once it is over, and what else goes with time
 	Logger *slog.Logger  // nil: none
 	Random pause.Random  // for jitter; nil: the shared source
 }
@@ -45,6 +50,7 @@ type Retention struct {
 
 	after uuid.UUID // where the last round came to
 	begun time.Time // when a round last began with the oldest message
+	clean time.Time // when there was last nothing to forget
 }
 
 // New returns a retention that has not started.
@@ -59,15 +65,17 @@ func New(cfg Config) *Retention {
 func (r *Retention) Start() {
 	r.rounds.Start(func(ctx context.Context) {
 		for {
+			wait := roundEvery
 			n, err := r.Round(ctx)
 			if n > 0 {
 				r.cfg.Logger.Info("deleted messages that were over for as long as they are kept", "messages", n, "kept", r.cfg.Keep)
 			}
 			if err != nil && ctx.Err() == nil {
-				r.cfg.Logger.Warn("not all messages were deleted whose time is over; the next round tries again", "error", err,
+				wait = retryEvery
+				r.cfg.Logger.Warn("not everything was deleted whose time is over; the next round tries again", "error", err,
 					"remedy", "bring the database back, or mend what the error names; nothing needs a restart")
 			}
-			if r.cfg.Random.Jittered(ctx, roundEvery) != nil {
+			if r.cfg.Random.Jittered(ctx, wait) != nil {
 				return
 			}
 		}
@@ -84,21 +92,51 @@ func (r *Retention) Stop(ctx context.Context) error { return r.rounds.Stop(ctx) 
 // looked at every minute. It must not run beside itself; beside the rounds of other
 // processes it may.
 func (r *Retention) Round(ctx context.Context) (int, error) {
+	n, err := r.messages(ctx)
+	return n, errors.Join(err, r.others(ctx))
+}
+
+func (r *Retention) messages(ctx context.Context) (total int, err error) {
 	if time.Since(r.begun) >= anew {
 		r.after, r.begun = uuid.Nil, time.Now()
 	}
-	total := 0
-	for {
-		asked := time.Now()
+	err = gently(ctx, func() (bool, error) {
 		p, err := r.cfg.Store.Purge(ctx, r.after, r.cfg.Keep, batch)
 		total += p.Messages
 		if err != nil || p.Last == uuid.Nil {
-			return total, err
+			return false, err
 		}
 		r.after = p.Last
-		// Mail comes first: a database that is slow now is left alone for as long.
-		if err := pause.For(ctx, time.Since(asked)); err != nil {
-			return total, nil
+		return true, nil
+	})
+	return total, err
+}
+
+// others deletes what is no message.
+func (r *Retention) others(ctx context.Context) error {
+	if time.Since(r.clean) < anew {
+		return nil
+	}
+	return gently(ctx, func() (bool, error) {
+		n, err := r.cfg.Store.ForgetOld(ctx, r.cfg.Keep, batch)
+		if err == nil && n < batch {
+			r.clean = time.Now()
+		}
+		return n >= batch, err
+	})
+}
+
+// gently repeats a step while there is more to do. Mail comes first: a database that is
+// slow now is left alone for as long as the step took.
+func gently(ctx context.Context, step func() (more bool, err error)) error {
+	for {
+		asked := time.Now()
+		more, err := step()
+		if err != nil || !more {
+			return err
+		}
+		if pause.For(ctx, time.Since(asked)) != nil {
+			return nil
 		}
 	}
 }

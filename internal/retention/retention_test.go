@@ -27,9 +27,26 @@ type table struct {
 	over  map[byte]bool
 	steps []byte // behind which each step began
 	slow  time.Duration
+	other []int // how many rows each call of ForgetOld is to find; none then
 
-	mu   sync.Mutex
-	away error
+	mu      sync.Mutex
+	away    error
+	forgets int
+}
+
+func (s *table) ForgetOld(_ context.Context, keep time.Duration, limit int) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forgets++
+	if keep != 48*time.Hour || limit != 128 {
+		return 0, errors.New("other bounds than were set")
+	}
+	if s.away != nil || len(s.other) == 0 {
+		return 0, s.away
+	}
+	n := s.other[0]
+	s.other = s.other[1:]
+	return n, nil
 }
 
 func (s *table) isAway(err error) {
@@ -83,6 +100,30 @@ func TestEachRoundGoesOnWhereTheLastOneEnded(t *testing.T) {
 		}
 		if want := []byte{0, 1, 2, 3, 3, 4, 5, 0, 2, 4}; !slices.Equal(s.steps, want) {
 			t.Errorf("steps behind %v, want %v", s.steps, want)
+		}
+	})
+}
+
+func TestWhatIsNoMessageIsForgottenOnceAnHour(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &table{other: []int{130, 128, 127}}
+		r := retention.New(retention.Config{Store: s, Keep: 48 * time.Hour})
+		for _, step := range []struct {
+			away  error
+			after time.Duration
+			calls int
+		}{
+			{after: 0, calls: 3},
+			{after: 59 * time.Minute, calls: 3},
+			{after: time.Minute, away: message.ErrUnavailable, calls: 4},
+			{after: 0, calls: 5},
+			{after: time.Minute, calls: 5},
+		} {
+			time.Sleep(step.after)
+			s.isAway(step.away)
+			if _, err := r.Round(t.Context()); !errors.Is(err, step.away) || s.forgets != step.calls {
+				t.Errorf("%d calls, %v; want %d, %v", s.forgets, err, step.calls, step.away)
+			}
 		}
 	})
 }

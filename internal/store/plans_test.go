@@ -120,6 +120,7 @@ func everyStep(t *testing.T, url string, lists bool) {
 			},
 			func() (int, error) { return s.SweepExpired(ctx, 100) },
 			func() (int, error) { p, err := s.Purge(ctx, uuid.Nil, time.Hour, 100); return p.Messages, err },
+			func() (int, error) { return s.ForgetOld(ctx, time.Hour, 100) },
 			func() (int, error) { lanes, _, err := s.Due(ctx); return len(lanes), err },
 			func() (int, error) { look, err := s.TakeIn(ctx, uuid.Nil, 20, reads); return len(look.Taken), err },
 			func() (int, error) { return 0, s.ForgetEnqueueKeys(ctx) },

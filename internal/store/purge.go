@@ -51,19 +51,26 @@ func (s *Store) Purge(ctx context.Context, after uuid.UUID, keep time.Duration, 
 // olderThan goes by the time in the ids. Whether a message is over as long, nobody
 // knows yet.
 func (t *txn) olderThan(ctx context.Context, after uuid.UUID, keep time.Duration, limit int) ([]uuid.UUID, error) {
-	var now int64
-	if err := t.row(ctx, `SELECT `+t.clock(), nil, &now); err != nil {
+	before, err := t.before(ctx, keep)
+	if err != nil {
 		return nil, err
 	}
 	var ids []uuid.UUID
-	err := t.rows(ctx, `SELECT id FROM messages WHERE id>$1 AND id<$2 ORDER BY id LIMIT $3`,
-		[]any{after, message.FirstID(fromMillis(now).Add(-keep)), limit}, func(rows row) error {
+	err = t.rows(ctx, `SELECT id FROM messages WHERE id>$1 AND id<$2 ORDER BY id LIMIT $3`,
+		[]any{after, message.FirstID(before), limit}, func(rows row) error {
 			var id uuid.UUID
 			err := rows.Scan(&id)
 			ids = append(ids, id)
 			return err
 		})
 	return ids, err
+}
+
+// before is the time that is keep ago.
+func (t *txn) before(ctx context.Context, keep time.Duration) (time.Time, error) {
+	var now int64
+	err := t.row(ctx, `SELECT `+t.clock(), nil, &now)
+	return fromMillis(now).Add(-keep), err
 }
 
 // lockOver locks the deliveries of the messages, in the order of all who lock several,
@@ -112,4 +119,31 @@ func (t *txn) toDelete(ids []uuid.UUID) []command {
 		commands = append(commands, t.with(l, statement, nil)...)
 	}
 	return commands
+}
+
+// ForgetOld deletes up to limit dead letters that came at least keep ago, and as many
+// processes that were last seen then, and returns how many both were. It may run beside
+// itself.
+func (s *Store) ForgetOld(ctx context.Context, keep time.Duration, limit int) (int, error) {
+	var letters, processes int64
+	err := s.tx(ctx, "forget dead letters and processes", func(ctx context.Context, t *txn) error {
+		before, err := t.before(ctx, keep)
+		if err != nil {
+			return err
+		}
+		// The time in the ids, which the hosts write, spares a look at all of them.
+		letters, err = t.exec(ctx, `DELETE FROM dead_letters WHERE id IN (
+			SELECT id FROM dead_letters WHERE id<$1 AND at<=$2 ORDER BY id LIMIT $3`+t.skipLocked+`)`,
+			message.FirstID(before), before.UnixMilli(), limit)
+		if err != nil {
+			return err
+		}
+		processes, err = t.exec(ctx, `DELETE FROM workers WHERE id IN (
+			SELECT id FROM workers WHERE seen_at<=$1 ORDER BY id LIMIT $2`+t.skipLocked+`)`, before.UnixMilli(), limit)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return int(letters + processes), nil
 }

@@ -43,7 +43,16 @@ func sentMail(t *testing.T, s *store.Store, clock *conformance.Clock, recipients
 }
 
 // rowsOf counts what the database has of a message.
-func rowsOf(t *testing.T, url string, id uuid.UUID) int {
+func rowsOf(t *testing.T, url string, id uuid.UUID) (total int) {
+	t.Helper()
+	for _, table := range []string{"deliveries", "attempts", "attachments", "outbox"} {
+		total += count(t, url, table+` WHERE message_id=$1`, id)
+	}
+	return total
+}
+
+// count counts rows, of a table or of such as meet a condition.
+func count(t *testing.T, url, from string, args ...any) (n int) {
 	t.Helper()
 	driver, dsn := "pgx", url
 	if file, ok := strings.CutPrefix(url, "sqlite:"); ok {
@@ -54,15 +63,10 @@ func rowsOf(t *testing.T, url string, id uuid.UUID) int {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	total := 0
-	for _, table := range []string{"deliveries", "attempts", "attachments", "outbox"} {
-		var n int
-		if err := db.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM `+table+` WHERE message_id=$1`, id).Scan(&n); err != nil {
-			t.Fatal(err)
-		}
-		total += n
+	if err := db.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM `+from, args...).Scan(&n); err != nil {
+		t.Fatal(err)
 	}
-	return total
+	return n
 }
 
 func purge(t *testing.T, s *store.Store, limit int) (total int) {
@@ -162,4 +166,35 @@ func TestPurgeLeavesWhatIsJustSentAgain(t *testing.T) {
 	if _, err := s.Email(t.Context(), message.DefaultTenant, id); err != nil {
 		t.Error(err)
 	}
+}
+
+func TestDeadLettersAndProcessesAreForgottenWithTime(t *testing.T) {
+	engines(t, func(t *testing.T, url string) {
+		clock := conformance.NewClock()
+		s := open(t, url, message.Process{ID: uuid.New()}, clock)
+		gone := message.Process{ID: uuid.New(), Program: "consumer", State: "stopped"}
+		lives := message.Process{ID: uuid.New(), Program: "consumer", State: "running"}
+		forget := func(when string, want int) {
+			t.Helper()
+			if n, err := s.ForgetOld(t.Context(), kept, 2); n != want || err != nil {
+				t.Errorf("%s: %d rows were deleted (%v), want %d", when, n, err, want)
+			}
+		}
+		letters := []message.DeadLetter{{Queue: "q", Reason: "1"}, {Queue: "q", Reason: "2"}, {Queue: "q", Reason: "3"}}
+		if err := errors.Join(s.Heartbeat(t.Context(), gone), s.Heartbeat(t.Context(), lives), s.Bury(t.Context(), letters)); err != nil {
+			t.Fatal(err)
+		}
+		clock.Advance(kept - time.Minute)
+		forget("before their time", 0)
+		if err := errors.Join(s.Heartbeat(t.Context(), lives), s.Bury(t.Context(), letters[:1])); err != nil {
+			t.Fatal(err)
+		}
+		clock.Advance(2 * time.Minute)
+		forget("two letters at the most, and a process", 3)
+		forget("the third letter", 1)
+		forget("at last", 0)
+		if l, p := count(t, url, "dead_letters"), count(t, url, "workers WHERE id=$1", lives.ID); l != 1 || p != 1 {
+			t.Errorf("%d letters and %d processes are left, want the late letter and the process that lives", l, p)
+		}
+	})
 }
