@@ -75,7 +75,7 @@ func (g *ground) findRedis(ctx context.Context) {
 		say("going on without Redis: %v", err)
 		return
 	}
-	g.where.Redis, g.bench.Servers["redis"] = url, pid
+	g.where.Redis, g.bench.Servers[job.Redis] = url, pid
 }
 
 // system makes one by its name in the tables.

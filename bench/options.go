@@ -44,7 +44,14 @@ const (
 
 func phaseNames() []string { return []string{phaseAccept, phaseDrain, phaseSustained, phaseSteady} }
 
-func (o options) wants(phase string) bool { return o.phases == nil || slices.Contains(o.phases, phase) }
+func (o options) wants(phase string) bool { return slices.Contains(o.wanted(), phase) }
+
+func (o options) wanted() []string {
+	if o.phases == nil {
+		return phaseNames()
+	}
+	return o.phases
+}
 
 // systemNames are all that can be measured in rounds.
 func systemNames() []string { return slices.Concat(ownNames(), peer.Names()) }

@@ -23,6 +23,10 @@ type own struct {
 	name string
 	note string
 	env  map[string]string // settings over the defaults of the product
+
+	// serve is one process without a broker. Since its workers never rest, only phases
+	// that take in and send at the same time can be measured.
+	serve bool
 }
 
 func owns() []own {
@@ -39,6 +43,10 @@ func owns() []own {
 		{
 			name: "postrider-mark-hold", env: map[string]string{"POSTRIDER_MARK": "hold"},
 			note: "POSTRIDER_MARK=hold: a mail without on_unknown hold is marked as possibly sent when a worker takes it, which saves a write.",
+		},
+		{
+			name: "postrider-serve", serve: true,
+			note: "one process, postrider serve, on Postgres alone: it queues within itself, and there can be one of it.",
 		},
 		{name: nullSystem, note: "The consumer renders and sends nothing: what a drain costs beside SMTP."},
 	}
@@ -63,7 +71,7 @@ func ownNamed(name string) (own, bool) {
 
 // own is Postrider in one of its configurations.
 func (g *ground) own(o own) postrider.Config {
-	return postrider.Config{Name: o.name, Programs: g.programs, Services: g.services, Where: g.where, Env: o.env}
+	return postrider.Config{Name: o.name, Programs: g.programs, Services: g.services, Where: g.where, Env: o.env, Serve: o.serve}
 }
 
 func (g *ground) newOwn(o own) (job.System, error) {
@@ -71,6 +79,14 @@ func (g *ground) newOwn(o own) (job.System, error) {
 		return null.New(g.own(o))
 	}
 	return postrider.New(g.own(o)), nil
+}
+
+// of are the options of a system's round: without phases that it cannot go through.
+func (o options) of(system string) options {
+	if own, ok := ownNamed(system); ok && own.serve {
+		o.phases = slices.DeleteFunc(slices.Clone(o.wanted()), func(phase string) bool { return phase == phaseAccept || phase == phaseDrain })
+	}
+	return o
 }
 
 // measureNull is the round of a system whose mails come to no sink: only its drain is

@@ -34,6 +34,18 @@ func TestEveryPlanHasRiver(t *testing.T) {
 	}
 }
 
+func TestWorkersThatNeverRestHaveNoPhaseWithoutThem(t *testing.T) {
+	for _, asked := range [][]string{nil, {phaseDrain, phaseSteady}} {
+		o := options{phases: asked}.of("postrider-serve")
+		if o.wants(phaseAccept) || o.wants(phaseDrain) || !o.wants(phaseSteady) || o.wants(phaseSustained) != (asked == nil) {
+			t.Errorf("asked for %v it goes through %v", asked, o.phases)
+		}
+	}
+	if o := (options{}).of("river"); !o.wants(phaseDrain) {
+		t.Errorf("River goes through %v", o.phases)
+	}
+}
+
 func TestEachSystemIsOnceTheFirst(t *testing.T) {
 	systems := []string{"a", "b", "c"}
 	for round, want := range []string{"a b c", "b c a", "c a b", "a b c"} {

@@ -54,6 +54,7 @@ func (g *ground) phases(o options, name string, round int) step {
 	return step{
 		what: fmt.Sprintf("%s, round %d", name, round), expects: o.expected(),
 		do: func(ctx context.Context) error {
+			o := o.of(name)
 			s, err := g.system(name)
 			if err != nil {
 				return err

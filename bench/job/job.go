@@ -58,10 +58,21 @@ type System interface {
 	// of what they do, such as "worker". Servers that systems share are not among them.
 	Processes() map[string]int
 
+	// Servers are the shared servers that the system stands on. What others use meanwhile
+	// is not of its making.
+	Servers() []string
+
 	// Close ends everything and removes what was kept. It is called also after an
 	// error, and after a Prepare that failed.
 	Close(ctx context.Context) error
 }
+
+// The servers that systems share.
+const (
+	Postgres = "postgres"
+	RabbitMQ = "rabbitmq"
+	Redis    = "redis"
+)
 
 // Where says where things are.
 type Where struct {

@@ -77,10 +77,14 @@ func (s *Session) noteCPU(name Name, used Usage, mails int) {
 	}
 }
 
-// usage looks at every part: callers are this process.
+// usage looks at every part that works for the system: callers are this process.
 func (s *Session) usage() (Usage, error) {
 	parts := map[string]int{"callers": os.Getpid(), "sink": s.Sink.PID()}
-	maps.Copy(parts, s.Servers)
+	for _, name := range s.system.Servers() {
+		if pid, known := s.Servers[name]; known {
+			parts[name] = pid
+		}
+	}
 	own := s.system.Processes()
 	maps.Copy(parts, own)
 	for name, pid := range own {

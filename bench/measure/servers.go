@@ -12,6 +12,8 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/postrider/postrider/test/rig"
+
+	"github.com/postrider/postrider/bench/job"
 )
 
 // Servers finds the process ids of Postgres and RabbitMQ, which must run on this
@@ -22,7 +24,7 @@ func Servers(ctx context.Context, s *rig.Services) (map[string]int, error) {
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
-	return map[string]int{"postgres": postgres, "rabbitmq": rabbitmq}, nil
+	return map[string]int{job.Postgres: postgres, job.RabbitMQ: rabbitmq}, nil
 }
 
 // Redis finds the process id of the Redis at a URL, which must run on this machine.

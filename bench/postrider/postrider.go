@@ -13,7 +13,9 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/postrider/postrider/internal/message"
@@ -31,6 +33,10 @@ type Config struct {
 	Producers int
 	Consumers int
 	Env       map[string]string // settings over the defaults of the product
+
+	// Serve is one process instead, postrider serve, which queues within itself. Its
+	// workers never rest.
+	Serve bool
 
 	// Launch, if not nil, has the last word on the command of each start.
 	Launch func(m *rig.Member, c *rig.Command)
@@ -68,7 +74,7 @@ func (s *System) Prepare(ctx context.Context) (err error) {
 	}
 	s.stack, err = rig.NewStack(ctx, rig.Layout{
 		Programs: s.cfg.Programs, Dir: s.dir, Services: s.cfg.Services, Producers: s.cfg.Producers,
-		Relay: "smtp://" + s.cfg.Where.Sink + "?tls=none", Env: s.settings(), Launch: s.cfg.Launch,
+		Relay: "smtp://" + s.cfg.Where.Sink + "?tls=none", Env: s.settings(), Launch: s.launch(),
 	})
 	if err != nil {
 		return fmt.Errorf("prepare %s: %w", s.cfg.Name, err)
@@ -78,6 +84,16 @@ func (s *System) Prepare(ctx context.Context) (err error) {
 	return nil
 }
 
+func (s *System) launch() func(*rig.Member, *rig.Command) {
+	if !s.cfg.Serve {
+		return s.cfg.Launch
+	}
+	return func(_ *rig.Member, c *rig.Command) {
+		c.Path, c.Args = s.cfg.Programs.Path("postrider"), []string{"serve"}
+		c.Env = slices.DeleteFunc(c.Env, func(e string) bool { return strings.HasPrefix(e, "POSTRIDER_RABBITMQ_") })
+	}
+}
+
 // settings are the product's defaults where the rig has others, for as many workers as
 // all systems have.
 func (s *System) settings() map[string]string {
@@ -85,6 +101,9 @@ func (s *System) settings() map[string]string {
 		"POSTRIDER_CONSUMERS":      fmt.Sprintf("critical:8,normal:%d", s.cfg.Where.Workers),
 		"POSTRIDER_LEASE":          "20s",
 		"POSTRIDER_SWEEP_INTERVAL": "5s",
+	}
+	if s.cfg.Serve { // no other process would send mail of a lane that it leaves out
+		env["POSTRIDER_CONSUMERS"] += ",high:1,low:1"
 	}
 	maps.Copy(env, s.cfg.Env)
 	return env
@@ -142,10 +161,25 @@ func (s *System) Processes() map[string]int {
 	pids := map[string]int{}
 	for _, m := range s.stack.Members() {
 		if p := m.Process(); p != nil && !p.Exited() {
-			pids[m.Name] = p.PID()
+			pids[s.called(m)] = p.PID()
 		}
 	}
 	return pids
+}
+
+func (s *System) called(m *rig.Member) string {
+	if s.cfg.Serve {
+		return rig.Serve
+	}
+	return m.Name
+}
+
+// Servers implements job.System.
+func (s *System) Servers() []string {
+	if s.cfg.Serve {
+		return []string{job.Postgres}
+	}
+	return []string{job.Postgres, job.RabbitMQ}
 }
 
 // Logs is the folder with what the processes wrote.

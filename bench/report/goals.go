@@ -120,12 +120,24 @@ func (g goal) judge(run *result.Run) (found, verdict string) {
 	return found, missed
 }
 
-// Goals writes each goal with what was measured and whether it is met.
+// Goals writes each goal with what was measured and whether it is met, and what goals leave
+// of the CPU.
 func Goals(w io.Writer, run *result.Run) error {
 	var b bytes.Buffer
-	goalTable(run).text(&b)
+	for _, t := range aboutGoals(run) {
+		t.text(&b)
+	}
 	_, err := b.WriteTo(w)
 	return err
+}
+
+// aboutGoals are the tables of goals.
+func aboutGoals(run *result.Run) []table {
+	all := []table{goalTable(run)}
+	if r := room(run); len(r.rows) > 0 {
+		all = append(all, r)
+	}
+	return all
 }
 
 func goalTable(run *result.Run) table {

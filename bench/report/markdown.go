@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/postrider/postrider/bench/result"
@@ -30,7 +31,7 @@ func Markdown(w io.Writer, run *result.Run) error {
 	for _, d := range found {
 		fmt.Fprintf(&b, "\n![%s](performance/%s.svg)\n", d.title, d.name)
 	}
-	for _, t := range append([]table{goalTable(run)}, tables(run)...) {
+	for _, t := range slices.Concat(aboutGoals(run), tables(run)) {
 		t.markdown(&b)
 	}
 	paragraphs(&b, footnotes(run), "")

@@ -34,7 +34,7 @@ func TestARunMeasuresWhatItWasAskedFor(t *testing.T) {
 	defer cancel()
 	dir := t.TempDir()
 	out, baseline := filepath.Join(dir, "run.json"), filepath.Join(dir, "baseline.json")
-	args := "-systems postrider,postrider-null -rounds 1 -mails 200 -workers 8 -steady 500ms -limits 20ms" +
+	args := "-systems postrider,postrider-serve,postrider-null -rounds 1 -mails 200 -workers 8 -steady 500ms -limits 20ms" +
 		" -experiments backlog,critical,consumers,producers,far -backlog 300 -critical 300"
 	cmd := exec.CommandContext(ctx, build(t), append(strings.Fields(args), "-out", out, "-baseline", baseline, "-accept-baseline")...)
 	var table, progress bytes.Buffer
@@ -54,6 +54,13 @@ func TestARunMeasuresWhatItWasAskedFor(t *testing.T) {
 	for _, measure := range measured() {
 		if run.Values("postrider", measure)[1] <= 0 {
 			t.Errorf("%s was not measured", measure)
+		}
+	}
+	for measure, want := range map[string]bool{
+		"sustained-8.rate": true, "steady.cpu.serve": true, "steady.cpu.rabbitmq": false, "drain.rate": false,
+	} {
+		if got := len(run.Values("postrider-serve", measure)) > 0; got != want {
+			t.Errorf("%s of postrider-serve was measured: %t", measure, got)
 		}
 	}
 	if t.Failed() {

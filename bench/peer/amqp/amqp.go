@@ -31,7 +31,7 @@ type System struct {
 
 // New returns a system that is not connected yet.
 func New(name string, where job.Where) *System {
-	return &System{Crew: child.NewCrew(name, where), where: where, channels: make(chan *amqp.Channel, callers)}
+	return &System{Crew: child.NewCrew(name, where, job.RabbitMQ), where: where, channels: make(chan *amqp.Channel, callers)}
 }
 
 // Prepare implements job.System.

@@ -44,7 +44,7 @@ type System struct {
 
 // New returns an Asynq that is not connected yet.
 func New(name string, fsync Fsync, where job.Where) *System {
-	return &System{Crew: child.NewCrew(name, where), where: where, fsync: fsync}
+	return &System{Crew: child.NewCrew(name, where, job.Redis), where: where, fsync: fsync}
 }
 
 // Prepare implements job.System.

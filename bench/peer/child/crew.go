@@ -13,16 +13,22 @@ import (
 type Crew struct {
 	name     string
 	where    job.Where
+	servers  []string
 	proc     *process // nil while at rest
 	sum      int      // mails that processes before this one have delivered
 	accepted atomic.Int64
 }
 
-// NewCrew is the crew of a system of that name.
-func NewCrew(name string, where job.Where) *Crew { return &Crew{name: name, where: where} }
+// NewCrew is the crew of a system of that name, which stands on these shared servers.
+func NewCrew(name string, where job.Where, servers ...string) *Crew {
+	return &Crew{name: name, where: where, servers: servers}
+}
 
 // Name implements job.System.
 func (c *Crew) Name() string { return c.name }
+
+// Servers implements job.System.
+func (c *Crew) Servers() []string { return c.servers }
 
 // Work implements job.System.
 func (c *Crew) Work(ctx context.Context) (err error) {

@@ -39,6 +39,9 @@ func New(name string, where job.Where) *System {
 // Name implements job.System.
 func (s *System) Name() string { return s.name }
 
+// Servers implements job.System: there are none.
+func (s *System) Servers() []string { return nil }
+
 // Prepare implements job.System.
 func (s *System) Prepare(ctx context.Context) (err error) {
 	if os.Geteuid() != 0 {

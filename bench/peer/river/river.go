@@ -32,7 +32,7 @@ type System struct {
 // New returns a River that has no tables yet, of either configuration: they differ in
 // their workers.
 func New(name string, where job.Where) *System {
-	return &System{Crew: child.NewCrew(name, where), where: where}
+	return &System{Crew: child.NewCrew(name, where, job.Postgres), where: where}
 }
 
 // Prepare implements job.System.

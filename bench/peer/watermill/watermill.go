@@ -30,7 +30,7 @@ type System struct {
 
 // New returns an outbox that has no tables yet.
 func New(name string, where job.Where) *System {
-	return &System{Crew: child.NewCrew(name, where), where: where}
+	return &System{Crew: child.NewCrew(name, where, job.Postgres, job.RabbitMQ), where: where}
 }
 
 // Prepare implements job.System.
