@@ -283,11 +283,28 @@ func TestAllFaultsAtOnce(t *testing.T) {
 func TestNamesOfOthersAreLetThrough(t *testing.T) {
 	environ(t, complete(map[string]string{
 		"TEST_DATABASE_URL": "x", "INBOX_LISTEN": "broken, but a setting of dev only",
-		"SERVICE_HOST": "10.0.0.1", "SERVICE_PORT_HTTP": "80", "PORT": "tcp://10.0.0.1:80",
-		"PRODUCER_PORT_8080_TCP_ADDR": "10.0.0.1", "PORT_8080_TCP": "tcp://10.0.0.1:80",
 	}))
 	if err := Load(new(Consumer)); err != nil {
 		t.Error(err)
+	}
+}
+
+// These are all that Kubernetes makes of a service, and it gives them to every
+// container of the namespace.
+func TestTheServicesOfKubernetesAreLetThrough(t *testing.T) {
+	for _, service := range []string{"", "PRODUCER_"} {
+		settings := map[string]string{}
+		for name, value := range map[string]string{
+			"SERVICE_HOST": "10.0.0.1", "SERVICE_PORT": "8080", "SERVICE_PORT_HTTP": "8080",
+			"PORT": "tcp://10.0.0.1:8080", "PORT_8080_TCP": "tcp://10.0.0.1:8080", "PORT_8080_TCP_PROTO": "tcp",
+			"PORT_8080_TCP_PORT": "8080", "PORT_8080_TCP_ADDR": "10.0.0.1",
+		} {
+			settings[service+name] = value
+		}
+		environ(t, complete(settings))
+		if err := Load(new(Consumer)); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
