@@ -181,6 +181,7 @@ func faultCases() map[string]struct{ program, name, value, problem, remedy strin
 		"smtp tls empty":           {"consumer", "SMTP_URL", "smtp://h?tls=", "tls that is not", "required"},
 		"smtp other parameter":     {"consumer", "SMTP_URL", "smtp://h?starttls=1", "another parameter", "tls=required"},
 		"smtp port":                {"consumer", "SMTP_URL", "smtp://h:0", "no port", "587"},
+		"smtp on port 465":         {"consumer", "SMTP_URL", "smtp://u:p@h:465", "TLS comes first", "add ?tls=implicit"},
 		"smtp path":                {"consumer", "SMTP_URL", "smtp://h/x", "path", "smtp://"},
 		"smtp password in clear":   {"consumer", "SMTP_URL", "smtp://u:p@mail?tls=none", "clear text", "tls=required"},
 		"smtp half a login":        {"consumer", "SMTP_URL", "smtp://u@mail", "no password", "user:password"},
