@@ -208,6 +208,7 @@ func faultCases() map[string]struct{ program, name, value, problem, remedy strin
 		"lane without count":       {"consumer", "CONSUMERS", "low", "not lane:count", "critical:8"},
 		"negative count":           {"consumer", "CONSUMERS", "low:-1", `"-1"`, "0 to 1000"},
 		"no consumer at all":       {"consumer", "CONSUMERS", "low:0", "every lane 0", "at least one"},
+		"more than a connection":   {"consumer", "CONSUMERS", "critical:1,high:1000,low:1000", "2001 together", "at most 2000"},
 		"no unit":                  {"consumer", "LEASE", "20", "is not a duration", "such as 20s"},
 		"too short a lease":        {"consumer", "LEASE", "1s", "is 1s", "from 6s to 10m"},
 		"timeouts past the broker": {"consumer", "REPLY_TIMEOUT", "15m", "is 15m0s", "from"},
@@ -262,6 +263,13 @@ func TestEveryFaultNamesTheSettingAndTheRemedy(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestWithoutABrokerNoConnectionBoundsTheConsumers(t *testing.T) {
+	environ(t, complete(map[string]string{"RABBITMQ_URL": "-", "CONSUMERS": "critical:1000,high:1000,normal:1000,low:1000"}))
+	if err := Load(new(Serve)); err != nil {
+		t.Error(err)
 	}
 }
 
