@@ -29,7 +29,7 @@ func (Metrics) about() (string, string) {
 // Database is the store.
 type Database struct {
 	URL   DatabaseURL `secret:"true" dev:"sqlite:data/postrider.db" desc:"postgres://user:password@host:5432/name, or sqlite:FILE for serve and dev: a file has one process."`
-	Conns int         `default:"16" min:"4" max:"500" desc:"Connections to Postgres that one process may hold. All processes together stay below the server's max_connections."`
+	Conns int         `default:"16" min:"4" max:"500" desc:"Connections to Postgres that one process may hold, two for wake-ups aside. All processes together stay below the server's max_connections."`
 }
 
 func (Database) about() (string, string) {
