@@ -102,6 +102,32 @@ func onEach(t *testing.T, sqlite, postgres func(testing.TB) string, run func(t *
 	})
 }
 
+// An earlier version goes on, and starts again, on the tables of a later one.
+func TestALaterSchemaIsLeftAsItIs(t *testing.T) {
+	onEach(t, storetest.SQLite, storetest.Postgres, func(t *testing.T, url string) {
+		driver := map[bool]string{true: "sqlite", false: "pgx"}[strings.HasPrefix(url, "sqlite:")]
+		db, err := sql.Open(driver, strings.TrimPrefix(url, "sqlite:"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = db.ExecContext(t.Context(), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (1000, true)`)
+		if err = errors.Join(err, db.Close()); err != nil {
+			t.Fatal(err)
+		}
+		s, err := store.Open(t.Context(), store.Config{URL: url})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = s.Close() }()
+		if err := errors.Join(s.Pending(t.Context()), s.Migrate(t.Context()), s.Pending(t.Context())); err != nil {
+			t.Error(err)
+		}
+		if have, _, err := s.MigrationVersion(t.Context()); have != 1000 || err != nil {
+			t.Errorf("version %d: %v", have, err)
+		}
+	})
+}
+
 // Programs in Go often count their migrations in a table of this name, and callers who
 // enqueue within their own transactions have their tables in our database.
 func TestTheMigrationsOfAnotherProgramAreNotTakenForOurs(t *testing.T) {
