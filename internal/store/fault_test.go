@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -100,6 +101,25 @@ func onEach(t *testing.T, sqlite, postgres func(testing.TB) string, run func(t *
 		t.Parallel()
 		run(t, postgres(t))
 	})
+}
+
+func TestASchemaThatIsMissingIsNamedWithItsRemedy(t *testing.T) {
+	t.Parallel()
+	u, err := url.Parse(storetest.EmptyPostgres(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	q.Set("search_path", "nowhere")
+	u.RawQuery = q.Encode()
+	s, err := store.Open(t.Context(), store.Config{URL: u.String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	if err := s.Migrate(t.Context()); err == nil || !strings.Contains(err.Error(), "CREATE SCHEMA") || !strings.Contains(err.Error(), "POSTRIDER_DATABASE_URL") {
+		t.Error(err)
+	}
 }
 
 // An earlier version goes on, and starts again, on the tables of a later one.

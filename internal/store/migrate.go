@@ -19,6 +19,9 @@ const (
 	ownTable     = "lanes" // of the first step: where a step was taken and it is missing, the steps are another program's
 )
 
+// errNoSchema: the first step would say that its own table is missing.
+var errNoSchema = errors.New("there is no schema for the tables: make the one that search_path in POSTRIDER_DATABASE_URL names, by CREATE SCHEMA, or let this user use it")
+
 // errStrangers: another program counts its migrations in a table of the same name. Its
 // numbers would be taken for ours, and ours for its own.
 var errStrangers = errors.New("the table " + versionTable + ` of this database counts another program's migrations: ` +
@@ -115,6 +118,9 @@ func lockPostgresMigrations(ctx context.Context, db *sql.DB) ([]goose.ProviderOp
 	var schema sql.NullString
 	if err := db.QueryRowContext(ctx, `SELECT current_schema()`).Scan(&schema); err != nil {
 		return nil, err
+	}
+	if !schema.Valid {
+		return nil, errNoSchema
 	}
 	sum := fnv.New32a()
 	_, _ = sum.Write([]byte("postrider migrations " + schema.String)) // never fails
