@@ -34,6 +34,9 @@ func TestNoErrorHoldsThePassword(t *testing.T) {
 		"unknown place": "postgres://app:s3cr%25et@nowhere.invalid/x",
 	} {
 		s, err := store.Open(t.Context(), store.Config{URL: url})
+		if err != nil && !strings.Contains(err.Error(), "POSTRIDER_DATABASE_URL") {
+			t.Errorf("%s: %v does not name the setting", name, err)
+		}
 		if err == nil {
 			err = s.Ping(t.Context())
 			if !errors.Is(err, message.ErrUnavailable) {
