@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/postrider/postrider/internal/message"
@@ -170,6 +171,18 @@ func TestHealthcheck(t *testing.T) {
 		t.Error(o.err)
 	}
 	tool(t, "", "healthcheck").expect(t, exitUsage, "POSTRIDER_URL")
+}
+
+// A server whose database hangs says so after 3 s.
+func TestTheHealthCheckIsAsPatientAsTheServer(t *testing.T) {
+	var c commands
+	parser, err := kong.New(&c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parser.Parse([]string{"healthcheck"}); err != nil || c.Healthcheck.Timeout <= 3*time.Second {
+		t.Errorf("waits %v: %v", c.Healthcheck.Timeout, err)
+	}
 }
 
 func TestConfig(t *testing.T) {

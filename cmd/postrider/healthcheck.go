@@ -17,7 +17,7 @@ import (
 // without a shell have no curl.
 type healthcheckCmd struct {
 	URL     string        `arg:"" optional:"" help:"The page to ask. Default: /readyz of POSTRIDER_URL."`
-	Timeout time.Duration `default:"3s" help:"How long to wait for the answer."`
+	Timeout time.Duration `default:"4s" help:"How long to wait for the answer."`
 }
 
 // Help is the long help text.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -57,11 +58,24 @@ func absence(ctx context.Context, err error, took time.Duration) *fault {
 	case !errors.Is(err, message.ErrUnavailable):
 		f.cause, f.detail = causeRefused, "refuses to answer"
 		f.remedy = "check the user in POSTRIDER_DATABASE_URL and its rights; the error in the log says what is refused"
+	case keptOut(err):
+		f.cause, f.detail = causeRefused, "does not let us in"
+		f.remedy = "correct user, password and database in POSTRIDER_DATABASE_URL and restart, or let them in there; what was accepted is safe, and nothing is accepted meanwhile"
 	case ctx.Err() != nil:
 		f.cause, f.detail = causeTimeout, fmt.Sprintf("has not answered within %v", took.Round(100*time.Millisecond))
 		f.remedy = "look at its load, at its locks, at the network to it, and whether POSTRIDER_DATABASE_CONNS are enough; what was accepted is safe"
 	}
 	return f
+}
+
+// keptOut reports whether a server is there and refuses the login (class 28 of SQLSTATE)
+// or has no such database (3D).
+func keptOut(err error) bool {
+	told, ok := errors.AsType[interface {
+		error
+		SQLState() string
+	}](err)
+	return ok && (strings.HasPrefix(told.SQLState(), "28") || strings.HasPrefix(told.SQLState(), "3D"))
 }
 
 // clocks is the check of the database's clock, by which everything is timed: it

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"io/fs"
 	"log/slog"
+	"net/url"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,6 +17,8 @@ import (
 	"github.com/postrider/postrider/internal/pause"
 	"github.com/postrider/postrider/internal/rabbitmq"
 	"github.com/postrider/postrider/internal/smtptest"
+	"github.com/postrider/postrider/internal/store"
+	"github.com/postrider/postrider/internal/storetest"
 	"github.com/postrider/postrider/internal/sweep"
 	"github.com/postrider/postrider/internal/worker"
 )
@@ -31,6 +34,30 @@ func TestADatabaseThatTakesNoWritesIsVisible(t *testing.T) {
 	r.sees("database", causeUnwritable, httpapi.CheckDown)
 	execute(t, db, `DROP TRIGGER refuse ON workers`)
 	r.heals("database")
+}
+
+func TestADatabaseThatDoesNotLetUsInIsNotTakenForOneThatIsAway(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*url.URL){
+		"user":     func(u *url.URL) { u.User = url.UserPassword("nobody", "geheim") },
+		"database": func(u *url.URL) { u.Path = "/nowhere" },
+	} {
+		u, err := url.Parse(storetest.Postgres(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(u)
+		s, err := store.Open(t.Context(), store.Config{URL: u.String()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f := absence(t.Context(), s.Ping(t.Context()), 0); f.cause != causeRefused || f.status != httpapi.CheckDown || !strings.Contains(f.remedy, "POSTRIDER_DATABASE_URL") {
+			t.Errorf("another %s: %+v", name, f)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 func TestAProcessThatHasEndedSaysSo(t *testing.T) {

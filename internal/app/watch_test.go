@@ -99,6 +99,29 @@ func TestAFaultIsToldCountedAndShownByOneLook(t *testing.T) {
 	})
 }
 
+// The watch and the two ports ask for themselves. A database that needs two seconds is
+// within the limit, and must not be at fault for the one that is left to who waited.
+func TestWhoWaitedForALookTakesWhatItFound(t *testing.T) {
+	var looks atomic.Int32
+	w := newWatch(slog.New(slog.DiscardHandler), newCounted())
+	w.add(check{part: "database", look: func(ctx context.Context) *fault {
+		if looks.Add(1); ctx.Err() != nil {
+			return away()
+		}
+		return nil
+	}})
+	asked := time.Now()
+	w.Check(t.Context())
+	late, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got := w.since(late, asked); looks.Load() != 1 || len(got) != 1 || got[0].Status != httpapi.CheckOK {
+		t.Errorf("%d looks, of which the last found %+v", looks.Load(), got)
+	}
+	if w.Check(t.Context()); looks.Load() != 2 {
+		t.Errorf("%d looks at two questions one after the other", looks.Load())
+	}
+}
+
 func TestALongFaultIsToldEverMoreSeldom(t *testing.T) {
 	watched(t, func(s *scene) {
 		s.now.Store(away())

@@ -181,6 +181,7 @@ func faultCases() map[string]struct{ program, name, value, problem, remedy strin
 		"smtp tls empty":           {"consumer", "SMTP_URL", "smtp://h?tls=", "tls that is not", "required"},
 		"smtp other parameter":     {"consumer", "SMTP_URL", "smtp://h?starttls=1", "another parameter", "tls=required"},
 		"smtp port":                {"consumer", "SMTP_URL", "smtp://h:0", "no port", "587"},
+		"smtp on port 465":         {"consumer", "SMTP_URL", "smtp://u:p@h:465", "TLS comes first", "add ?tls=implicit"},
 		"smtp path":                {"consumer", "SMTP_URL", "smtp://h/x", "path", "smtp://"},
 		"smtp password in clear":   {"consumer", "SMTP_URL", "smtp://u:p@mail?tls=none", "clear text", "tls=required"},
 		"smtp half a login":        {"consumer", "SMTP_URL", "smtp://u@mail", "no password", "user:password"},
@@ -207,6 +208,7 @@ func faultCases() map[string]struct{ program, name, value, problem, remedy strin
 		"lane without count":       {"consumer", "CONSUMERS", "low", "not lane:count", "critical:8"},
 		"negative count":           {"consumer", "CONSUMERS", "low:-1", `"-1"`, "0 to 1000"},
 		"no consumer at all":       {"consumer", "CONSUMERS", "low:0", "every lane 0", "at least one"},
+		"more than a connection":   {"consumer", "CONSUMERS", "critical:1,high:1000,low:1000", "2001 together", "at most 2000"},
 		"no unit":                  {"consumer", "LEASE", "20", "is not a duration", "such as 20s"},
 		"too short a lease":        {"consumer", "LEASE", "1s", "is 1s", "from 6s to 10m"},
 		"timeouts past the broker": {"consumer", "REPLY_TIMEOUT", "15m", "is 15m0s", "from"},
@@ -264,6 +266,13 @@ func TestEveryFaultNamesTheSettingAndTheRemedy(t *testing.T) {
 	}
 }
 
+func TestWithoutABrokerNoConnectionBoundsTheConsumers(t *testing.T) {
+	environ(t, complete(map[string]string{"RABBITMQ_URL": "-", "CONSUMERS": "critical:1000,high:1000,normal:1000,low:1000"}))
+	if err := Load(new(Serve)); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAllFaultsAtOnce(t *testing.T) {
 	environ(t, map[string]string{"LISTEN": "x", "LEASE": "x", "DATABASE_CONNS": "x", "SMTP_URL": "x", "TYPO": "x"})
 	var wrong *Error
@@ -283,11 +292,28 @@ func TestAllFaultsAtOnce(t *testing.T) {
 func TestNamesOfOthersAreLetThrough(t *testing.T) {
 	environ(t, complete(map[string]string{
 		"TEST_DATABASE_URL": "x", "INBOX_LISTEN": "broken, but a setting of dev only",
-		"SERVICE_HOST": "10.0.0.1", "SERVICE_PORT_HTTP": "80", "PORT": "tcp://10.0.0.1:80",
-		"PRODUCER_PORT_8080_TCP_ADDR": "10.0.0.1", "PORT_8080_TCP": "tcp://10.0.0.1:80",
 	}))
 	if err := Load(new(Consumer)); err != nil {
 		t.Error(err)
+	}
+}
+
+// These are all that Kubernetes makes of a service, and it gives them to every
+// container of the namespace.
+func TestTheServicesOfKubernetesAreLetThrough(t *testing.T) {
+	for _, service := range []string{"", "PRODUCER_"} {
+		settings := map[string]string{}
+		for name, value := range map[string]string{
+			"SERVICE_HOST": "10.0.0.1", "SERVICE_PORT": "8080", "SERVICE_PORT_HTTP": "8080",
+			"PORT": "tcp://10.0.0.1:8080", "PORT_8080_TCP": "tcp://10.0.0.1:8080", "PORT_8080_TCP_PROTO": "tcp",
+			"PORT_8080_TCP_PORT": "8080", "PORT_8080_TCP_ADDR": "10.0.0.1",
+		} {
+			settings[service+name] = value
+		}
+		environ(t, complete(settings))
+		if err := Load(new(Consumer)); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

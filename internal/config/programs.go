@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net"
 	"time"
 
@@ -128,6 +129,7 @@ func (c *Consumer) check(f *faults) {
 	c.Blob.check(f)
 	requireSMTP(f, c.SMTP)
 	c.Sending.check(f)
+	c.checkChannels(f, c.RabbitMQ)
 }
 
 func (s *Serve) check(f *faults) {
@@ -138,6 +140,7 @@ func (s *Serve) check(f *faults) {
 	oneWriter(f, s.Database, s.RabbitMQ)
 	requireSMTP(f, s.SMTP)
 	s.Sending.check(f)
+	s.checkChannels(f, s.RabbitMQ)
 	s.checkAllLanes(f, s.RabbitMQ)
 	checkSweep(f, s.Lease, s.SweepInterval)
 	apart(f, "POSTRIDER_LISTEN", s.Listen, "POSTRIDER_METRICS_LISTEN", s.Metrics.Listen)
@@ -149,6 +152,7 @@ func (d *Dev) check(f *faults) {
 	d.Blob.check(f)
 	oneWriter(f, d.Database, d.RabbitMQ)
 	d.Sending.check(f)
+	d.checkChannels(f, d.RabbitMQ)
 	d.checkAllLanes(f, d.RabbitMQ)
 	checkSweep(f, d.Lease, d.SweepInterval)
 	apart(f, "POSTRIDER_LISTEN", d.Listen, "POSTRIDER_METRICS_LISTEN", d.Metrics.Listen)
@@ -227,6 +231,18 @@ const longestHold = 25 * time.Minute // RabbitMQ closes the channel at 30
 func (s *Sending) check(f *faults) {
 	f.relate(s.SendTimeout+s.ReplyTimeout < longestHold, "POSTRIDER_SEND_TIMEOUT", "POSTRIDER_REPLY_TIMEOUT",
 		"and POSTRIDER_REPLY_TIMEOUT are "+(s.SendTimeout+s.ReplyTimeout).String()+" together", "keep their sum below 25m: RabbitMQ takes a message back that is held for 30m")
+}
+
+// mostChannels are those of one connection: RabbitMQ and its client grant 2,047, one of
+// which declares the queues.
+const mostChannels = 2000
+
+// checkChannels keeps a process from more consumers than its connection carries. Chance
+// would say which go without, and all of a lane could be among them.
+func (s *Sending) checkChannels(f *faults, r RabbitMQ) {
+	if n := s.Consumers.Total(); r.URL.Set() && n > mostChannels && !f.has("POSTRIDER_CONSUMERS") {
+		f.add("POSTRIDER_CONSUMERS", fmt.Sprintf("asks for %d together", n), "give at most 2000, which a connection to RabbitMQ carries, and start more processes")
+	}
 }
 
 // checkAllLanes is for programs whose queue nobody else may empty.

@@ -33,7 +33,7 @@ Every program reads its settings from the environment. Names begin with
 - A setting that is wrong, missing or unknown stops the start. All faults are
   reported at once, each with its name and what to do.
 - A setting of another program is ignored, so that all can share one environment. So are
-  ` + "`POSTRIDER_TEST_*`" + ` and the names that Kubernetes makes for a service called postrider.
+  ` + "`POSTRIDER_TEST_*`" + ` and the names that Kubernetes makes for services called postrider or postrider-….
 - Secrets, marked *secret*, may stand in a file: ` + "`NAME_FILE=/run/secrets/x`" + ` instead of
   ` + "`NAME=…`" + `. A line end at the end of the file does not count. Setting both is an error.
 - Durations are numbers with units: ` + "`500ms`, `20s`, `2m`, `72h`" + `.

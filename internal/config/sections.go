@@ -29,7 +29,7 @@ func (Metrics) about() (string, string) {
 // Database is the store.
 type Database struct {
 	URL   DatabaseURL `secret:"true" dev:"sqlite:data/postrider.db" desc:"postgres://user:password@host:5432/name, or sqlite:FILE for serve and dev: a file has one process."`
-	Conns int         `default:"16" min:"4" max:"500" desc:"Connections to Postgres that one process may hold. All processes together stay below the server's max_connections."`
+	Conns int         `default:"16" min:"4" max:"500" desc:"Connections to Postgres that one process may hold, two for wake-ups aside. All processes together stay below the server's max_connections."`
 }
 
 func (Database) about() (string, string) {
@@ -70,7 +70,7 @@ func (SMTP) about() (string, string) { return "Sending", "" }
 
 // Sending is how consumers work.
 type Sending struct {
-	Consumers    Consumers     `default:"critical:8,high:16,normal:32,low:8" desc:"How many mails of each lane one process sends at the same time, as lane:count. A lane left out gets none."`
+	Consumers    Consumers     `default:"critical:8,high:16,normal:32,low:8" desc:"How many mails of each lane one process sends at the same time, as lane:count. A lane left out gets none. With RabbitMQ at most 2,000 together."`
 	Lease        time.Duration `default:"20s" min:"6s" max:"10m" desc:"How long a mail stays with a worker that is not heard of; renewed every quarter of it. Mail of a crashed worker is taken up again after this time."`
 	Mark         string        `default:"always" oneof:"always|hold" desc:"When a mail is marked as possibly sent. always: just before its final dot. hold: there only with on_unknown hold, any other as soon as a worker takes it; that saves a write to the database for each mail, and makes an unknown outcome of every worker's death. See Operating."`
 	SendTimeout  time.Duration `default:"2m" min:"1s" max:"15m" desc:"The longest a try may take until the mail is handed over, the wait for the final reply not counted."`

@@ -28,6 +28,9 @@ type SMTPURL struct {
 	TLS      TLSMode
 }
 
+// implicitPort is the port of TLS from the first byte (RFC 8314, 7.3).
+const implicitPort = 465
+
 const smtpRemedy = "write smtp://user:password@host:587?tls=required (or implicit, or none)"
 
 // Decode reads smtp://user:password@host:port?tls=mode. Empty is none.
@@ -67,6 +70,8 @@ func (s *SMTPURL) fill(u *url.URL) error {
 		return bad("has a password and no user", smtpRemedy)
 	case next.User != "" && password == "":
 		return bad("has a user and no password", smtpRemedy)
+	case next.Port == implicitPort && next.TLS != TLSImplicit:
+		return bad("has port 465, where TLS comes first and nothing else is answered", "add ?tls=implicit, or give the port that speaks STARTTLS, most often 587")
 	case next.TLS == TLSNone && next.User != "" && !next.local():
 		return bad("would send the password in clear text", "use tls=required or tls=implicit, or leave user and password out")
 	}
@@ -94,7 +99,7 @@ func tlsMode(u *url.URL) (TLSMode, error) {
 
 func smtpPort(text string, mode TLSMode) (int, error) {
 	if text == "" {
-		return map[TLSMode]int{TLSRequired: 587, TLSImplicit: 465, TLSNone: 25}[mode], nil
+		return map[TLSMode]int{TLSRequired: 587, TLSImplicit: implicitPort, TLSNone: 25}[mode], nil
 	}
 	port, err := strconv.Atoi(text)
 	if err != nil || port < 1 || port > 65535 {

@@ -42,10 +42,10 @@ func unknownNames(environ []string, found *faults) {
 // such names for a service called postrider.
 func foreign(name, value string) bool {
 	service := regexp.MustCompile(`_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)$`)
-	port := regexp.MustCompile(`_PORT(_[0-9]+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?)?$`)
+	port := regexp.MustCompile(`_PORT_[0-9]+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?$`)
 	link := regexp.MustCompile(`^(tcp|udp|sctp)://`)
-	return strings.HasPrefix(name, testPrefix) || service.MatchString(name) ||
-		port.MatchString(name) && (link.MatchString(value) || !strings.HasSuffix(name, "_PORT"))
+	return strings.HasPrefix(name, testPrefix) || service.MatchString(name) || port.MatchString(name) ||
+		strings.HasSuffix(name, "_PORT") && link.MatchString(value)
 }
 
 func nearest(name string, known []string) string {

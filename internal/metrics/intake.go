@@ -55,7 +55,7 @@ type Waiter interface {
 func (m *Metrics) WatchIntake(source Waiter) {
 	m.registry.MustRegister(&intakeDepth{
 		source: source,
-		rows:   prometheus.NewDesc(namespace+"_intake_rows", "Emails that callers enqueued and committed, and no producer has taken in yet.", nil, nil),
+		rows:   prometheus.NewDesc(namespace+"_intake_rows", "Emails that callers enqueued and committed, and no producer has taken in yet; counted up to 100,000.", nil, nil),
 		oldest: prometheus.NewDesc(namespace+"_intake_oldest_seconds", "How long the oldest of them has waited; 0 when none does.", nil, nil),
 	})
 }

@@ -4,9 +4,11 @@
 package metrics
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
 	"runtime"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -100,8 +102,12 @@ func (m *Metrics) Handler() http.Handler {
 
 type errorLog struct{ log *slog.Logger }
 
-// Println implements promhttp.Logger.
-func (e errorLog) Println(v ...any) { e.log.Warn("metrics scraped in part", "error", v) }
+// Println implements promhttp.Logger. What it gets are errors in a list, of which JSON
+// would show the braces alone.
+func (e errorLog) Println(v ...any) {
+	e.log.Warn("metrics scraped in part", "error", strings.TrimSpace(fmt.Sprintln(v...)),
+		"remedy", "see /readyz; series that cannot be had now are left out, and come again by themselves")
+}
 
 const namespace = "postrider"
 

@@ -248,7 +248,7 @@ func TestTheOutboxIsAskedOnceForManyScrapes(t *testing.T) {
 
 func TestWithoutTheDatabaseTheRestIsStillShown(t *testing.T) {
 	var log strings.Builder
-	m := metrics.New("v1", slog.New(slog.NewTextHandler(&log, nil)))
+	m := metrics.New("v1", slog.New(slog.NewJSONHandler(&log, nil))) // which has no word for a list of errors
 	m.WatchOutbox(&ports{backlog: func() ([]message.Backlog, error) { return nil, message.ErrUnavailable }})
 	if got := scrape(t, m); strings.Contains(got, "outbox_rows") || !strings.Contains(got, `version="v1"`) {
 		t.Errorf("scraped\n%s", got)

@@ -26,7 +26,7 @@ func (m *Metrics) WatchOutbox(source Backlogger) {
 	label := []string{"lane"}
 	m.registry.MustRegister(&outbox{
 		source:    source,
-		rows:      prometheus.NewDesc(namespace+"_outbox_rows", "Deliveries that wait for the broker, those for later included.", label, nil),
+		rows:      prometheus.NewDesc(namespace+"_outbox_rows", "Deliveries that wait for the broker, those for later included; counted up to 100,000.", label, nil),
 		oldest:    prometheus.NewDesc(namespace+"_outbox_oldest_due_seconds", "How long the oldest due delivery has waited for the broker; 0 when none is due.", label, nil),
 		unclaimed: prometheus.NewDesc(namespace+"_queue_oldest_unclaimed_seconds", "How long the queue has had the oldest delivery that no worker has claimed; 0 when there is none.", label, nil),
 	})

@@ -14,7 +14,18 @@ import (
 	"github.com/postrider/postrider/migrations"
 )
 
-const versionTable = "goose_db_version"
+const (
+	versionTable = "goose_db_version"
+	ownTable     = "lanes" // of the first step: where a step was taken and it is missing, the steps are another program's
+)
+
+// errNoSchema: the first step would say that its own table is missing.
+var errNoSchema = errors.New("there is no schema for the tables: make the one that search_path in POSTRIDER_DATABASE_URL names, by CREATE SCHEMA, or let this user use it")
+
+// errStrangers: another program counts its migrations in a table of the same name. Its
+// numbers would be taken for ours, and ours for its own.
+var errStrangers = errors.New("the table " + versionTable + ` of this database counts another program's migrations: ` +
+	`give Postrider a schema of its own, by CREATE SCHEMA postrider and search_path=postrider in POSTRIDER_DATABASE_URL`)
 
 // PendingError: the schema is older than the program.
 type PendingError struct{ Have, Want int64 }
@@ -25,8 +36,12 @@ func (e *PendingError) Error() string {
 }
 
 // Migrate brings the schema up to date. Several processes may do so at once:
-// one works, the others wait for it.
+// one works, the others wait for it. Where another program's migrations are
+// counted, nothing is done.
 func (s *Store) Migrate(ctx context.Context) error {
+	if _, _, err := s.MigrationVersion(ctx); err != nil {
+		return err
+	}
 	return s.withProvider(ctx, func(p *goose.Provider) error {
 		_, err := p.Up(ctx)
 		return err
@@ -66,7 +81,14 @@ func (s *Store) MigrationVersion(ctx context.Context) (have, want int64, err err
 		if err := t.row(ctx, t.hasTable, []any{versionTable}, &there); err != nil || there == 0 {
 			return err
 		}
-		return t.row(ctx, `SELECT COALESCE(MAX(version_id), 0) FROM `+versionTable+` WHERE is_applied`, nil, &have)
+		err := t.row(ctx, `SELECT COALESCE(MAX(version_id), 0) FROM `+versionTable+` WHERE is_applied`, nil, &have)
+		if err != nil || have == 0 {
+			return err
+		}
+		if err = t.row(ctx, t.hasTable, []any{ownTable}, &there); err == nil && there == 0 {
+			err = errStrangers
+		}
+		return err
 	})
 	return have, want, err
 }
@@ -96,6 +118,9 @@ func lockPostgresMigrations(ctx context.Context, db *sql.DB) ([]goose.ProviderOp
 	var schema sql.NullString
 	if err := db.QueryRowContext(ctx, `SELECT current_schema()`).Scan(&schema); err != nil {
 		return nil, err
+	}
+	if !schema.Valid {
+		return nil, errNoSchema
 	}
 	sum := fnv.New32a()
 	_, _ = sum.Write([]byte("postrider migrations " + schema.String)) // never fails

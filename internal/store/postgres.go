@@ -72,11 +72,11 @@ func seldom(every time.Duration, do func()) func() {
 // parsePostgres reads the URL and adds our limits where it sets none.
 func parsePostgres(text string) (*pgxpool.Config, error) {
 	if !strings.HasPrefix(text, "postgres://") && !strings.HasPrefix(text, "postgresql://") {
-		return nil, errors.New("the database URL is neither postgres://… nor sqlite:FILE")
+		return nil, errors.New("POSTRIDER_DATABASE_URL is neither postgres://… nor sqlite:FILE")
 	}
 	config, err := pgxpool.ParseConfig(text)
 	if err != nil { // its chain may quote the URL
-		return nil, fmt.Errorf("read the database URL: %s", hidePassword(err.Error(), text))
+		return nil, fmt.Errorf("POSTRIDER_DATABASE_URL is wrong: %s; mend what that names", hidePassword(err.Error(), text))
 	}
 	if config.ConnConfig.ConnectTimeout == 0 {
 		config.ConnConfig.ConnectTimeout = connectTimeout

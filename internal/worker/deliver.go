@@ -26,7 +26,10 @@ func (w *Worker) deliver(c message.Copy, ref message.Ref) message.Verdict {
 	}
 	claim, asked, err := w.claim(message.Bid{Ref: ref, Redelivered: c.Redelivered})
 	if err != nil {
-		w.log.Warn("not claimed: copy goes back", "message", ref.MessageID, "recipient", ref.N, "error", err)
+		// Not as "message": every copy meets this every few seconds, and lines about one mail
+		// are never left out.
+		w.log.Warn("not claimed: copies go back", "one", fmt.Sprintf("%s/%d", ref.MessageID, ref.N), "error", err,
+			"remedy", "the error says what the database refuses; the copies come again, and nothing needs a restart")
 		_ = w.cfg.Random.Jittered(w.draining, refusedClaimPause) // its only error is the end of work, which comes next anyway
 		return message.VerdictRequeue
 	}

@@ -1,9 +1,12 @@
 package worker
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -173,6 +176,20 @@ func TestAClaimThatTheDatabaseRefusesIsNotRepeatedInALoop(t *testing.T) {
 		}
 		if took := time.Since(start); took < time.Minute {
 			t.Errorf("20 claims failed within %v: the copy went round and round", took)
+		}
+	})
+}
+
+// Said as of one mail it would never be left out, and a fault of the database's would
+// fill the disk with a line for each worker and each try.
+func TestAClaimThatIsRefusedIsNotSaidOfItsMail(t *testing.T) {
+	store := &storeFuncs{claim: func(message.Bid) (message.Claim, error) { return message.Claim{}, errors.New("permission denied") }}
+	run(t, store, &senderFuncs{}, func(t *testing.T, r rig) {
+		var out bytes.Buffer
+		r.log = slog.New(slog.NewTextHandler(&out, nil)) // the hand-over of the copy comes after
+		r.give(t, message.VerdictRequeue)
+		if said := out.String(); !strings.Contains(said, "permission denied") || strings.Contains(said, " message=") {
+			t.Errorf("the log says: %s", said)
 		}
 	})
 }
