@@ -13,8 +13,10 @@ import (
 )
 
 const (
-	batch       = 128 // emails in one transaction
-	forgetEvery = time.Minute
+	batch = 128 // emails in one transaction
+	// forgetEvery is how often expired keys are looked for. A look deletes 25,000 at most:
+	// seldom ones would fall behind callers who bring more keys than that.
+	forgetEvery = 5 * time.Second
 )
 
 // Config is what an Intake is built from. Zero fields take the defaults named.
