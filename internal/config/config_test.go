@@ -462,6 +462,25 @@ func TestReferencePage(t *testing.T) {
 	}
 }
 
+// TestReferenceTellsWhatMustBeGiven asks each program what it lacks on an empty
+// environment.
+func TestReferenceTellsWhatMustBeGiven(t *testing.T) {
+	environ(t, nil)
+	for _, p := range programs() {
+		wrong, ok := errors.AsType[*Error](Load(p))
+		if !ok {
+			continue
+		}
+		var names []string
+		for _, f := range wrong.Faults {
+			names = append(names, "`"+f.Name+"`")
+		}
+		if line := "| " + p.name() + " | " + strings.Join(names, ", ") + " |\n"; !strings.Contains(Reference(), line) {
+			t.Errorf("the page lacks %s", line)
+		}
+	}
+}
+
 func TestDistance(t *testing.T) {
 	for pair, want := range map[[2]string]int{{"", "abc"}: 3, {"abc", "abc"}: 0, {"LISEN", "LISTEN"}: 1, {"kitten", "sitting"}: 3} {
 		if got := distance(pair[0], pair[1]); got != want {
