@@ -228,7 +228,7 @@ func faultCases() map[string]struct{ program, name, value, problem, remedy strin
 		"migrate":                  {"serve", "MIGRATE", "yes", `"yes"`, "auto, off"},
 		"unknown":                  {"consumer", "RABBIT_URL", "x", "is not a setting", "POSTRIDER_RABBITMQ_URL"},
 		"file of no secret":        {"consumer", "LEASE_FILE", "x", "is not a setting", "POSTRIDER_LEASE"},
-		"port of a person":         {"consumer", "PORT", "8080", "is not a setting", "nearest"},
+		"port of a person":         {"consumer", "PORT", "8080", "is not a setting: see", "config --reference"},
 		"both forms of a secret":   {"consumer", "SMTP_URL_FILE", "/dev/null", "and so is", "unset one"},
 		"open to all with the key": {"dev", "LISTEN", "0.0.0.0:8080", "reachable from outside", "127.0.0.1"},
 		"a lane nobody sends":      {"dev", "CONSUMERS", "high:1,normal:1,low:1", "lane critical", "at least 1"},
