@@ -195,6 +195,7 @@ func faultCases() map[string]struct{ program, name, value, problem, remedy strin
 		"client key with tenant":   {"client", "API_KEY", "acme:" + longKey, "is not a key", "without tenant"},
 		"client without scheme":    {"client", "URL", "localhost:8080", "http://", "https://host"},
 		"client with login":        {"client", "URL", "http://u:p@h", "more than", "POSTRIDER_API_KEY"},
+		"client with the version":  {"client", "URL", "http://h/v1/", "ends with /v1", "leave that out"},
 		"client with a mark":       {"client", "URL", "http://h/?", "more than", "https://host"},
 		"listen without port":      {"producer", "LISTEN", "localhost", "not a listen address", "host:port"},
 		"listen on a word":         {"producer", "LISTEN", ":http", "no port", "127.0.0.1:8080"},
