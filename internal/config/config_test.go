@@ -160,6 +160,7 @@ func faultCases() map[string]struct{ program, name, value, problem, remedy strin
 		"database of another kind": {"serve", "DATABASE_URL", "mysql://u:p@h/d", "neither postgres", "sqlite:FILE"},
 		"database without host":    {"serve", "DATABASE_URL", "postgres:///db", "names no host", "host"},
 		"password not escaped":     {"serve", "DATABASE_URL", "postgres://u:12/34@h/db", "not a URL", "%2F"},
+		"percent sign not escaped": {"serve", "SMTP_URL", "smtp://u:50%off@h", "not a URL", "%25"},
 		"file for a producer":      {"producer", "DATABASE_URL", "sqlite:x.db", "SQLite file", "postrider serve"},
 		"file for a consumer":      {"consumer", "DATABASE_URL", "sqlite:x.db", "SQLite file", "postrider serve"},
 		"file beside a broker":     {"serve", "DATABASE_URL", "sqlite:x.db", "SQLite file", "postgres://"},
