@@ -61,8 +61,15 @@ func TestHelpAsACommand(t *testing.T) {
 }
 
 func TestUnknownCommand(t *testing.T) {
-	tool(t, "", "sned").expect(t, exitUsage, "sned")
-	tool(t, "", "show").expect(t, exitUsage, "<id>")
+	tool(t, "", "sned").expect(t, exitUsage, "sned", "; see postrider --help\n")
+	tool(t, "", "show").expect(t, exitUsage, "<id>", "; see postrider show --help\n")
+	tool(t, "", "keys", "create").expect(t, exitUsage, "--name", "; see postrider keys create --help\n")
+}
+
+func TestAServerThatIsGivenAFlagNamesItsSettings(t *testing.T) {
+	for _, args := range [][]string{{"dev", "--port", "8081"}, {"serve", ":8081"}, {"migrate", "--url=x"}} {
+		tool(t, "", args...).expect(t, exitUsage, "the settings of "+args[0]+" are environment variables", "postrider config --reference")
+	}
 }
 
 func TestShow(t *testing.T) {
