@@ -107,6 +107,19 @@ func TestScheduleFromNow(t *testing.T) {
 	}
 }
 
+func TestSpans(t *testing.T) {
+	for text, want := range map[string]time.Duration{"90m": 90 * time.Minute, "7d": 168 * time.Hour, "0d": 0, "65535d": 65535 * 24 * time.Hour} {
+		if got, err := span(text); got != want || err != nil {
+			t.Errorf("%s: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"d", "-1d", "1.5d", "1d2h", "65536d", "tomorrow", ""} {
+		if got, err := span(text); err == nil {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+}
+
 func TestFileIsPostedAsItIs(t *testing.T) {
 	s := newServer(t)
 	body := "{\n  \"from\": \"a@example.com\", \"to\": [\"b@example.com\"], \"text\": \"x\"\n}\n"
