@@ -173,6 +173,14 @@ func TestADryRunTellsAllAndStoresNothing(t *testing.T) {
 	}
 }
 
+// One address, three times: there are no two that stand there more than once.
+func TestADryRunMiscountsNoAddress(t *testing.T) {
+	a := newWorld(t).do("POST", "/v1/emails?dry_run=true", email(`"to":["b@example.com","b@example.com"]`, `"cc":"b@example.com"`))
+	if !strings.Contains(string(a.body), "an address stands there more than once: it gets one mail") {
+		t.Errorf("%s", a.body)
+	}
+}
+
 func TestADryRunIsAsStrictAsAPost(t *testing.T) {
 	w := newWorld(t)
 	for _, row := range slices.Concat(unreadableBodies(), wrongFields(), wrongPeople(), wrongContent(), wrongAttachments()) {
