@@ -181,6 +181,18 @@ func TestADryRunMiscountsNoAddress(t *testing.T) {
 	}
 }
 
+func TestAnUnknownParameterIsAnsweredWithTheKnown(t *testing.T) {
+	w := newWorld(t)
+	for path, want := range map[string]string{
+		"/v1/emails?state=failed": "but these: limit, after, before, status, lane, recipient, subject, tag, metadata.KEY, template, created_after, created_before",
+		"/v1/tenants?x=1":         "but these: limit, after",
+	} {
+		if got := w.do("GET", path, "").text("message"); !strings.HasSuffix(got, want) {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
+}
+
 func TestADryRunIsAsStrictAsAPost(t *testing.T) {
 	w := newWorld(t)
 	for _, row := range slices.Concat(unreadableBodies(), wrongFields(), wrongPeople(), wrongContent(), wrongAttachments()) {
