@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -185,6 +186,19 @@ func TestWrongKey(t *testing.T) {
 	if strings.Contains(o.err, "another-key-of-mine") {
 		t.Error("the key was printed")
 	}
+}
+
+func TestWaitWithAKeyThatMayNotLookSaysThatTheEmailWasAccepted(t *testing.T) {
+	s := newServer(t)
+	all := s.Config.Handler
+	s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			refusal(w, http.StatusUnauthorized, message.CodeRestrictedAPIKey)
+			return
+		}
+		all.ServeHTTP(w, r)
+	})
+	tool(t, "", minimal("--wait")...).expect(t, exitFailed, testID+"\n", "the email was accepted", "POSTRIDER_API_KEY")
 }
 
 func TestWaitShowsEachChangeOnce(t *testing.T) {
