@@ -193,6 +193,18 @@ func TestAnUnknownParameterIsAnsweredWithTheKnown(t *testing.T) {
 	}
 }
 
+func TestALostPlusIsHintedAtWhereOneMayBeLost(t *testing.T) {
+	w := newWorld(t)
+	for query, hinted := range map[string]bool{
+		"created_after=2030-01-31T08:00:00+01:00": true, "created_after=yesterday": false,
+		"recipient=a+b@example.com": true, "recipient=%3Ca@example.com%3E": false,
+	} {
+		if got := w.do("GET", "/v1/emails?"+query, "").text("message"); got == "" || strings.Contains(got, "%2B") != hinted {
+			t.Errorf("%s: %s", query, got)
+		}
+	}
+}
+
 func TestADryRunIsAsStrictAsAPost(t *testing.T) {
 	w := newWorld(t)
 	for _, row := range slices.Concat(unreadableBodies(), wrongFields(), wrongPeople(), wrongContent(), wrongAttachments()) {
