@@ -177,6 +177,21 @@ func TestHealthcheck(t *testing.T) {
 		t.Error(o.err)
 	}
 	tool(t, "", "healthcheck").expect(t, exitUsage, "POSTRIDER_URL")
+	t.Setenv("POSTRIDER_URL", "http://127.0.0.1:1")
+	tool(t, "", "healthcheck").expect(t, exitUnreachable, "cannot be reached", "set POSTRIDER_URL")
+}
+
+// At / there is a greeting, which a server without a database has too.
+func TestHealthcheckOfAServerAloneAsksWhetherItIsReady(t *testing.T) {
+	var asked []string
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked = append(asked, r.URL.Path) }))
+	defer s.Close()
+	for _, page := range []string{"", "/", "/readyz", "/healthz"} {
+		tool(t, "", "healthcheck", s.URL+page).expect(t, exitDone)
+	}
+	if got := strings.Join(asked, " "); got != "/readyz /readyz /readyz /healthz" {
+		t.Error(got)
+	}
 }
 
 func TestConfig(t *testing.T) {
