@@ -184,3 +184,15 @@ func TestTheSettingsOfThePagesAreTaken(t *testing.T) {
 		}
 	}
 }
+
+// TestTheServersOfThePagesWouldStart asks the program for its settings where a page
+// starts a server.
+func TestTheServersOfThePagesWouldStart(t *testing.T) {
+	for _, b := range examplesOf(t, servers) {
+		text := strings.ReplaceAll(b.text, "bin/postrider serve", binary("postrider")+" config serve")
+		out, err := exec.Command("bash", "-eu", "-c", text).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "POSTRIDER_SMTP_URL=smtp://user:xxxxx@") {
+			t.Errorf("%s: %v\n%s\n%s", b.page, err, text, out)
+		}
+	}
+}

@@ -17,6 +17,7 @@ const (
 	enqueueing = "TestThePageOnEnqueueingWorksAsItStands"
 	fromResend = "TestTheChangeOfAnApplicationThatComesFromResendWorks"
 	settings   = "TestTheSettingsOfThePagesAreTaken"
+	servers    = "TestTheServersOfThePagesWouldStart"
 	targets    = "TestTheTargetsThatThePagesNameAreThere"
 )
 
@@ -29,6 +30,7 @@ func ways() []way {
 	return []way{
 		{"README.md", "sh", "docker compose up", "", "needs Docker, which test machines have not; `make compose-check` holds the file against the image and the settings"},
 		{"README.md", "sh", "make ", targets, ""},
+		{"README.md", "sh", "postrider serve", servers, ""},
 		{"README.md", "sh", "", asScript, ""},
 		{"docs/attachments.md", "yaml", "", settings, ""},
 		{"docs/coming-from-resend.md", "js", "", fromResend, ""},

@@ -62,8 +62,15 @@ func TestHelpAsACommand(t *testing.T) {
 }
 
 func TestUnknownCommand(t *testing.T) {
-	tool(t, "", "sned").expect(t, exitUsage, "sned")
-	tool(t, "", "show").expect(t, exitUsage, "<id>")
+	tool(t, "", "sned").expect(t, exitUsage, "sned", "; see postrider --help\n")
+	tool(t, "", "show").expect(t, exitUsage, "<id>", "; see postrider show --help\n")
+	tool(t, "", "keys", "create").expect(t, exitUsage, "--name", "; see postrider keys create --help\n")
+}
+
+func TestAServerThatIsGivenAFlagNamesItsSettings(t *testing.T) {
+	for _, args := range [][]string{{"dev", "--port", "8081"}, {"serve", ":8081"}, {"migrate", "--url=x"}} {
+		tool(t, "", args...).expect(t, exitUsage, "the settings of "+args[0]+" are environment variables", "postrider config --reference")
+	}
 }
 
 func TestShow(t *testing.T) {
@@ -171,6 +178,21 @@ func TestHealthcheck(t *testing.T) {
 		t.Error(o.err)
 	}
 	tool(t, "", "healthcheck").expect(t, exitUsage, "POSTRIDER_URL")
+	t.Setenv("POSTRIDER_URL", "http://127.0.0.1:1")
+	tool(t, "", "healthcheck").expect(t, exitUnreachable, "cannot be reached", "set POSTRIDER_URL")
+}
+
+// At / there is a greeting, which a server without a database has too.
+func TestHealthcheckOfAServerAloneAsksWhetherItIsReady(t *testing.T) {
+	var asked []string
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked = append(asked, r.URL.Path) }))
+	defer s.Close()
+	for _, page := range []string{"", "/", "/readyz", "/healthz"} {
+		tool(t, "", "healthcheck", s.URL+page).expect(t, exitDone)
+	}
+	if got := strings.Join(asked, " "); got != "/readyz /readyz /readyz /healthz" {
+		t.Error(got)
+	}
 }
 
 // A server whose database hangs says so after 3 s.

@@ -16,7 +16,11 @@ type devCmd struct{}
 
 // Help is the long help text.
 func (devCmd) Help() string {
-	return `Runs everything in one process, with an inbox page that shows what would have been sent. It needs nothing installed and listens on this machine only; what you post is kept in data/postrider.db. Every setting of serve applies: with POSTRIDER_SMTP_URL mail goes to that relay host instead of the inbox.`
+	return `Runs everything in one process, with an inbox page that shows what would have been sent. It needs nothing installed and listens on this machine only; what you post is kept in data/postrider.db. Every setting of serve applies: with POSTRIDER_SMTP_URL mail goes to that relay host instead of the inbox.
+
+Another port for the API, as an example:
+
+    POSTRIDER_LISTEN=127.0.0.1:8081 postrider dev`
 }
 
 // Run serves until it is told to stop.

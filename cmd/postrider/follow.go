@@ -37,7 +37,8 @@ func (f *follower) follow(ctx context.Context, t *terminal) error {
 		case err == nil && f.show(t, &email):
 			return f.finish(t, &email)
 		case err != nil && ctx.Err() == nil && exitCode(err) != exitUnreachable:
-			return advise(err)
+			// Who takes this for a refusal of the email sends it again.
+			return fmt.Errorf("the email was accepted as %s, and its state is not known here: %w", f.id, advise(err))
 		}
 		select {
 		case <-ctx.Done():

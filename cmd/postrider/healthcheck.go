@@ -16,7 +16,7 @@ import (
 // healthcheckCmd asks a readiness page. It exists because container images
 // without a shell have no curl.
 type healthcheckCmd struct {
-	URL     string        `arg:"" optional:"" help:"The page to ask. Default: /readyz of POSTRIDER_URL."`
+	URL     string        `arg:"" optional:"" help:"The page to ask; /readyz where it names none. Default: that of POSTRIDER_URL."`
 	Timeout time.Duration `default:"4s" help:"How long to wait for the answer."`
 }
 
@@ -42,9 +42,12 @@ func (c *healthcheckCmd) Run(ctx context.Context, t *terminal) error {
 	if err != nil || request.URL.Host == "" || request.URL.Scheme != "http" && request.URL.Scheme != "https" {
 		return usage("the page is not a URL: write it like http://127.0.0.1:8080/readyz")
 	}
+	if strings.Trim(request.URL.Path, "/") == "" { // what is there answers 200 as long as anything does
+		request.URL.Path = "/readyz"
+	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return fmt.Errorf("%w: %w", client.ErrUnreachable, err)
+		return c.unreachable(err)
 	}
 	defer response.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(response.Body, 64<<10)) // what came is enough to show
@@ -52,6 +55,15 @@ func (c *healthcheckCmd) Run(ctx context.Context, t *terminal) error {
 		return fmt.Errorf("%s answers %s: %s", request.URL.Redacted(), response.Status, readable(text))
 	}
 	_, err = fmt.Fprintln(t.out, printable(readable(text)))
+	return err
+}
+
+// unreachable advises where the settings chose the page, and not the caller.
+func (c *healthcheckCmd) unreachable(err error) error {
+	err = fmt.Errorf("%w: %w", client.ErrUnreachable, err)
+	if c.URL == "" {
+		return advise(err)
+	}
 	return err
 }
 

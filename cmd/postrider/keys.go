@@ -36,7 +36,7 @@ type keysCreateCmd struct {
 	Domain     []string `sep:"none" placeholder:"DOMAIN" help:"The only domain its senders may be of: example.com for that one, *.example.com for all below it. May be given several times."`
 	Rate       *int     `placeholder:"N" help:"Requests a second, over all producers together. Default: any number."`
 	DailyQuota *int     `placeholder:"N" help:"Recipients a day, from midnight UTC on, over all producers together. Default: any number."`
-	Expires    string   `placeholder:"TIME" help:"When it ends: 2030-01-31T08:00:00+01:00, or from now, such as 720h."`
+	Expires    string   `placeholder:"TIME" help:"When it ends: 2030-01-31T08:00:00+01:00, or from now, such as 12h or 90d."`
 	Tenant     string   `placeholder:"NAME" help:"Whose key it is. Default: the tenant of the key you show."`
 	JSON       bool     `help:"Print the answer of the server."`
 }
@@ -50,7 +50,7 @@ func (keysCreateCmd) Help() string {
 Least is best: a key for a shop that only sends, from one domain, and not more than it needs to:
 
     postrider keys create --name shop --scope sending \
-      --domain shop.example --rate 20 --daily-quota 5000 --expires 8760h
+      --domain shop.example --rate 20 --daily-quota 5000 --expires 365d
 
 Only its SHA-256 is kept: a key that is lost is revoked and replaced.`
 }

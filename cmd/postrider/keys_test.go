@@ -78,7 +78,7 @@ func (s *keyServer) create(w http.ResponseWriter, r *http.Request) {
 
 func TestAKeyIsPrintedAlone(t *testing.T) {
 	s := newKeyServer(t)
-	o := tool(t, "", "keys", "create", "--name", "shop", "--scope", "sending", "--domain", "a.example", "--domain", "*.b.example", "--rate", "20", "--daily-quota", "500", "--expires", "720h")
+	o := tool(t, "", "keys", "create", "--name", "shop", "--scope", "sending", "--domain", "a.example", "--domain", "*.b.example", "--rate", "20", "--daily-quota", "500", "--expires", "30d")
 	o.expect(t, exitDone, testID)
 	if o.out != testToken+"\n" {
 		t.Errorf("standard output is %q, want the key alone", o.out)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -30,7 +31,7 @@ type letter struct {
 	Header    []string `sep:"none" placeholder:"NAME:VALUE" help:"A header field of your own."`
 	Tag       []string `sep:"none" placeholder:"NAME=VALUE" help:"A label that lists show; it is not sent."`
 	Metadata  []string `sep:"none" placeholder:"KEY=VALUE" help:"Something to remember with the message; it is not sent."`
-	Schedule  string   `placeholder:"TIME" help:"Not before this time: 2030-01-31T08:00:00+01:00, or from now, such as 30m."`
+	Schedule  string   `placeholder:"TIME" help:"Not before this time: 2030-01-31T08:00:00+01:00, or from now, such as 30m or 7d."`
 	Expires   string   `placeholder:"TIME" help:"Not after this time, given like --schedule."`
 	Lane      string   `placeholder:"LANE" help:"Urgency: critical, high, normal or low. Default: normal."`
 	OnUnknown string   `placeholder:"CHOICE" help:"When nobody can know whether the mail was taken: resend (the default) may send it twice, hold waits for you."`
@@ -179,11 +180,22 @@ func readText(t *terminal, path string, limit int) (string, error) {
 	return string(text), err
 }
 
-// fromNow turns a duration into a time; anything else is for the server to read.
+// fromNow turns a span into a time; anything else is for the server to read.
 func fromNow(text string) string {
-	d, err := time.ParseDuration(text)
+	d, err := span(text)
 	if err != nil {
 		return text
 	}
 	return time.Now().Add(d).Format(time.RFC3339)
+}
+
+// span reads a duration, or a number of days: keys and searches are seldom told in
+// hours.
+func span(text string) (time.Duration, error) {
+	digits, days := strings.CutSuffix(text, "d")
+	if !days {
+		return time.ParseDuration(text)
+	}
+	n, err := strconv.ParseUint(digits, 10, 16) // more would not fit into a duration
+	return time.Duration(n) * 24 * time.Hour, err
 }

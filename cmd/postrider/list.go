@@ -20,7 +20,7 @@ type listCmd struct {
 	Metadata      []string `sep:"none" placeholder:"KEY=VALUE" help:"Only messages with this in their metadata. Repeat it for more."`
 	Template      string   `placeholder:"TEMPLATE" help:"Only messages made from this template, by its id or alias."`
 	Lane          string   `placeholder:"LANE" help:"Only messages of this lane."`
-	CreatedAfter  string   `placeholder:"TIME" help:"Only messages accepted then or later: 2030-01-31T08:00:00+01:00, or how long ago, such as 24h."`
+	CreatedAfter  string   `placeholder:"TIME" help:"Only messages accepted then or later: 2030-01-31T08:00:00+01:00, or how long ago, such as 24h or 7d."`
 	CreatedBefore string   `placeholder:"TIME" help:"Only messages accepted before, given like --created-after."`
 	Limit         int      `default:"20" help:"How many, 1 to 100."`
 	After         string   `placeholder:"ID" help:"Only messages older than this one: the next page."`
@@ -38,7 +38,7 @@ func (listCmd) Help() string {
 
 What became of a mail:
 
-    postrider list --recipient ann@example.net --created-after 72h
+    postrider list --recipient ann@example.net --created-after 3d
 
 A table of a campaign for a spreadsheet:
 
@@ -90,9 +90,9 @@ func (c *listCmd) query() (client.Query, error) {
 	return q, nil
 }
 
-// ago turns a duration into a time; anything else is for the server to read.
+// ago turns a span into a time; anything else is for the server to read.
 func ago(text string) string {
-	d, err := time.ParseDuration(text)
+	d, err := span(text)
 	if err != nil {
 		return text
 	}

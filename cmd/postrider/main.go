@@ -4,6 +4,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -13,6 +15,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/postrider/postrider/internal/config"
 )
 
 // version is set at build time by -ldflags "-X main.version=…".
@@ -83,9 +87,26 @@ func run(ctx context.Context, args []string, t *terminal) int {
 		err = filled(command)
 	}
 	if err != nil {
-		return report(t, err)
+		return report(t, astray(err))
 	}
 	return report(t, command.Run())
+}
+
+// astray adds where the command is explained. Whoever gives a flag to a server looks
+// for its settings.
+func astray(err error) error {
+	parse, ok := errors.AsType[*kong.ParseError](err)
+	if !ok {
+		return err
+	}
+	at := parse.Context.Selected()
+	switch {
+	case at == nil:
+		return fmt.Errorf("%w; see postrider --help", err)
+	case config.New(at.Name) != nil:
+		return fmt.Errorf("%w\nthe settings of %s are environment variables, POSTRIDER_…: see postrider config --reference", err, at.Name)
+	}
+	return fmt.Errorf("%w; see %s --help", err, at.FullPath())
 }
 
 // filled refuses flags that were given with nothing in them: most likely a variable of

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -107,6 +108,19 @@ func TestScheduleFromNow(t *testing.T) {
 	}
 }
 
+func TestSpans(t *testing.T) {
+	for text, want := range map[string]time.Duration{"90m": 90 * time.Minute, "7d": 168 * time.Hour, "0d": 0, "65535d": 65535 * 24 * time.Hour} {
+		if got, err := span(text); got != want || err != nil {
+			t.Errorf("%s: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"d", "-1d", "1.5d", "1d2h", "65536d", "tomorrow", ""} {
+		if got, err := span(text); err == nil {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+}
+
 func TestFileIsPostedAsItIs(t *testing.T) {
 	s := newServer(t)
 	body := "{\n  \"from\": \"a@example.com\", \"to\": [\"b@example.com\"], \"text\": \"x\"\n}\n"
@@ -172,6 +186,19 @@ func TestWrongKey(t *testing.T) {
 	if strings.Contains(o.err, "another-key-of-mine") {
 		t.Error("the key was printed")
 	}
+}
+
+func TestWaitWithAKeyThatMayNotLookSaysThatTheEmailWasAccepted(t *testing.T) {
+	s := newServer(t)
+	all := s.Config.Handler
+	s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			refusal(w, http.StatusUnauthorized, message.CodeRestrictedAPIKey)
+			return
+		}
+		all.ServeHTTP(w, r)
+	})
+	tool(t, "", minimal("--wait")...).expect(t, exitFailed, testID+"\n", "the email was accepted", "POSTRIDER_API_KEY")
 }
 
 func TestWaitShowsEachChangeOnce(t *testing.T) {

@@ -160,6 +160,7 @@ func faultCases() map[string]struct{ program, name, value, problem, remedy strin
 		"database of another kind": {"serve", "DATABASE_URL", "mysql://u:p@h/d", "neither postgres", "sqlite:FILE"},
 		"database without host":    {"serve", "DATABASE_URL", "postgres:///db", "names no host", "host"},
 		"password not escaped":     {"serve", "DATABASE_URL", "postgres://u:12/34@h/db", "not a URL", "%2F"},
+		"percent sign not escaped": {"serve", "SMTP_URL", "smtp://u:50%off@h", "not a URL", "%25"},
 		"file for a producer":      {"producer", "DATABASE_URL", "sqlite:x.db", "SQLite file", "postrider serve"},
 		"file for a consumer":      {"consumer", "DATABASE_URL", "sqlite:x.db", "SQLite file", "postrider serve"},
 		"file beside a broker":     {"serve", "DATABASE_URL", "sqlite:x.db", "SQLite file", "postgres://"},
@@ -196,6 +197,7 @@ func faultCases() map[string]struct{ program, name, value, problem, remedy strin
 		"client key with tenant":   {"client", "API_KEY", "acme:" + longKey, "is not a key", "without tenant"},
 		"client without scheme":    {"client", "URL", "localhost:8080", "http://", "https://host"},
 		"client with login":        {"client", "URL", "http://u:p@h", "more than", "POSTRIDER_API_KEY"},
+		"client with the version":  {"client", "URL", "http://h/v1/", "ends with /v1", "leave that out"},
 		"client with a mark":       {"client", "URL", "http://h/?", "more than", "https://host"},
 		"listen without port":      {"producer", "LISTEN", "localhost", "not a listen address", "host:port"},
 		"listen on a word":         {"producer", "LISTEN", ":http", "no port", "127.0.0.1:8080"},
@@ -230,7 +232,7 @@ func faultCases() map[string]struct{ program, name, value, problem, remedy strin
 		"migrate":                  {"serve", "MIGRATE", "yes", `"yes"`, "auto, off"},
 		"unknown":                  {"consumer", "RABBIT_URL", "x", "is not a setting", "POSTRIDER_RABBITMQ_URL"},
 		"file of no secret":        {"consumer", "LEASE_FILE", "x", "is not a setting", "POSTRIDER_LEASE"},
-		"port of a person":         {"consumer", "PORT", "8080", "is not a setting", "nearest"},
+		"port of a person":         {"consumer", "PORT", "8080", "is not a setting: see", "config --reference"},
 		"both forms of a secret":   {"consumer", "SMTP_URL_FILE", "/dev/null", "and so is", "unset one"},
 		"open to all with the key": {"dev", "LISTEN", "0.0.0.0:8080", "reachable from outside", "127.0.0.1"},
 		"a lane nobody sends":      {"dev", "CONSUMERS", "high:1,normal:1,low:1", "lane critical", "at least 1"},
@@ -485,6 +487,25 @@ func TestReferencePage(t *testing.T) {
 	}
 	if diff := cmp.Diff(string(page), Reference()); diff != "" {
 		t.Errorf("%s is old: run go generate ./internal/config\n%s", path, diff)
+	}
+}
+
+// TestReferenceTellsWhatMustBeGiven asks each program what it lacks on an empty
+// environment.
+func TestReferenceTellsWhatMustBeGiven(t *testing.T) {
+	environ(t, nil)
+	for _, p := range programs() {
+		wrong, ok := errors.AsType[*Error](Load(p))
+		if !ok {
+			continue
+		}
+		var names []string
+		for _, f := range wrong.Faults {
+			names = append(names, "`"+f.Name+"`")
+		}
+		if line := "| " + p.name() + " | " + strings.Join(names, ", ") + " |\n"; !strings.Contains(Reference(), line) {
+			t.Errorf("the page lacks %s", line)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/postrider/postrider/internal/message"
@@ -163,7 +164,13 @@ func (m *Migrate) check(f *faults) {
 	f.require("POSTRIDER_DATABASE_URL", m.Database.URL.Set(), "give postgres://user:password@host/name or sqlite:FILE")
 }
 
-func (*Client) check(*faults) {}
+// check knows the base URL of Resend's SDKs, which ends with /v1: with it, every call
+// would be to a path that is not there.
+func (c *Client) check(f *faults) {
+	if strings.HasSuffix(c.URL.String(), "/v1") {
+		f.add("POSTRIDER_URL", "ends with /v1", "leave that out, it is added to each call")
+	}
+}
 
 func requirePostgres(f *faults, d Database) {
 	const name = "POSTRIDER_DATABASE_URL"

@@ -43,6 +43,15 @@ The programs are ` + "`producer`" + ` and ` + "`consumer`" + `, which share the 
 Postgres; ` + "`serve`" + ` (` + "`postrider serve`" + `), which does all of it in one process; ` + "`dev`" + `
 (` + "`postrider dev`" + `), which adds an inbox and needs nothing installed; ` + "`migrate`" + `
 (` + "`postrider migrate`" + `); and ` + "`client`" + `, the other commands of ` + "`postrider`" + `.
+These settings have no default there and must be given; without any other a program runs:
+
+| Program | Must be given |
+|---|---|
+| producer | ` + "`POSTRIDER_API_KEYS`, `POSTRIDER_DATABASE_URL`, `POSTRIDER_RABBITMQ_URL`" + ` |
+| consumer | ` + "`POSTRIDER_DATABASE_URL`, `POSTRIDER_RABBITMQ_URL`, `POSTRIDER_SMTP_URL`" + ` |
+| serve | ` + "`POSTRIDER_API_KEYS`, `POSTRIDER_DATABASE_URL`, `POSTRIDER_SMTP_URL`" + ` |
+| migrate | ` + "`POSTRIDER_DATABASE_URL`" + ` |
+| dev, client | nothing |
 `
 
 // part is a section of the page: the settings of one title.

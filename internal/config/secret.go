@@ -77,7 +77,7 @@ func readSmall(path string) (string, error) {
 // the rest of it a path or a query, which would be printed: such URLs have
 // their @ too late and are refused.
 func parseLogin(text, remedy string) (*url.URL, error) {
-	const escape = "; signs such as @ : / ? # , in a password are written as %40 %3A %2F %3F %23 %2C"
+	const escape = "; signs such as @ : / ? # , % in a password are written as %40 %3A %2F %3F %23 %2C %25"
 	u, err := url.Parse(text)
 	if err != nil {
 		return nil, bad("is not a URL", remedy+escape)

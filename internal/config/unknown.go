@@ -33,8 +33,18 @@ func unknownNames(environ []string, found *faults) {
 		if !strings.HasPrefix(name, prefix+"_") || slices.Contains(known, name) || foreign(name, value) {
 			continue
 		}
-		found.add(name, "is not a setting", "the nearest is "+nearest(name, known)+"; unset it if it is not meant for Postrider")
+		found.add(name, "is not a setting", meant(name, known)+"; unset it if it is not meant for Postrider")
 	}
+}
+
+// meant names the nearest setting, unless half of the name is another: to be sent from
+// POSTRIDER_PORT to POSTRIDER_MARK helps nobody.
+func meant(name string, known []string) string {
+	near := nearest(name, known)
+	if 2*distance(name, near) > len(name)-len(prefix+"_") {
+		return "see postrider config --reference for those there are"
+	}
+	return "the nearest is " + near
 }
 
 // foreign reports whether somebody else owns the name: our tests, or

@@ -116,4 +116,8 @@ func TestAProblemNamesPlacesWhereThereAreSome(t *testing.T) {
 	if got := p.Error(); got != "the server refused: 422 validation_error: 2 fields are not right\n  give at least one email\n  /0/to: is missing" {
 		t.Error(got)
 	}
+	p = Problem{Status: 400, Code: "duplicate_key", Detail: "a name is given twice", Fields: []Fault{{Pointer: "/to", Detail: "a name is given twice"}}}
+	if got := p.Error(); got != "the server refused: 400 duplicate_key: /to: a name is given twice" {
+		t.Error(got)
+	}
 }

@@ -31,19 +31,21 @@ type Fault struct {
 
 // Error lists every fault, one to a line.
 func (p *Problem) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "the server refused: %d %s: %s", p.Status, p.Code, p.Detail)
+	lines := []string{p.Detail}
 	for _, f := range p.Fields {
-		b.WriteString("\n  ")
+		said := f.Detail
 		if f.Pointer != "" { // else it is the body as a whole
-			b.WriteString(f.Pointer + ": ")
+			said = f.Pointer + ": " + said
 		}
-		b.WriteString(f.Detail)
+		lines = append(lines, said)
+	}
+	if len(p.Fields) == 1 && p.Fields[0].Detail == p.Detail { // of text that cannot be read
+		lines = lines[1:]
 	}
 	if p.Status >= http.StatusInternalServerError && p.RequestID != "" {
-		b.WriteString("\n  request " + p.RequestID)
+		lines = append(lines, "request "+p.RequestID)
 	}
-	return b.String()
+	return fmt.Sprintf("the server refused: %d %s: %s", p.Status, p.Code, strings.Join(lines, "\n  "))
 }
 
 // Unavailable reports whether the server is there and cannot serve now.

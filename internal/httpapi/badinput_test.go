@@ -172,6 +172,17 @@ func TestBadBodiesAreRefusedAndStoreNothing(t *testing.T) {
 	w.do("POST", "/v1/emails", email(), "Idempotency-Key", "bad").want(t, 202, "") // and no key was spent
 }
 
+func TestWhatCannotBeReadIsSaidOnce(t *testing.T) {
+	w := newWorld(t)
+	for body, want := range map[string]string{
+		"[]": "the body must be a JSON object", `{"to":"a@example.com","to":"a@example.com"}`: "/to: a name is given twice in one object",
+	} {
+		if got := w.do("POST", "/v1/emails", body).text("message"); got != want {
+			t.Errorf("%s: %q, want %q", body, got, want)
+		}
+	}
+}
+
 func TestEveryFaultIsNamedAtOnce(t *testing.T) {
 	w := newWorld(t)
 	a := w.do("POST", "/v1/emails", `{"from":"x","to":["b@example.com","y"],"subject":"a\nb","Text":"hi","lane":"z"}`)

@@ -173,6 +173,38 @@ func TestADryRunTellsAllAndStoresNothing(t *testing.T) {
 	}
 }
 
+// One address, three times: there are no two that stand there more than once.
+func TestADryRunMiscountsNoAddress(t *testing.T) {
+	a := newWorld(t).do("POST", "/v1/emails?dry_run=true", email(`"to":["b@example.com","b@example.com"]`, `"cc":"b@example.com"`))
+	if !strings.Contains(string(a.body), "an address stands there more than once: it gets one mail") {
+		t.Errorf("%s", a.body)
+	}
+}
+
+func TestAnUnknownParameterIsAnsweredWithTheKnown(t *testing.T) {
+	w := newWorld(t)
+	for path, want := range map[string]string{
+		"/v1/emails?state=failed": "but these: limit, after, before, status, lane, recipient, subject, tag, metadata.KEY, template, created_after, created_before",
+		"/v1/tenants?x=1":         "but these: limit, after",
+	} {
+		if got := w.do("GET", path, "").text("message"); !strings.HasSuffix(got, want) {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
+}
+
+func TestALostPlusIsHintedAtWhereOneMayBeLost(t *testing.T) {
+	w := newWorld(t)
+	for query, hinted := range map[string]bool{
+		"created_after=2030-01-31T08:00:00+01:00": true, "created_after=yesterday": false,
+		"recipient=a+b@example.com": true, "recipient=%3Ca@example.com%3E": false,
+	} {
+		if got := w.do("GET", "/v1/emails?"+query, "").text("message"); got == "" || strings.Contains(got, "%2B") != hinted {
+			t.Errorf("%s: %s", query, got)
+		}
+	}
+}
+
 func TestADryRunIsAsStrictAsAPost(t *testing.T) {
 	w := newWorld(t)
 	for _, row := range slices.Concat(unreadableBodies(), wrongFields(), wrongPeople(), wrongContent(), wrongAttachments()) {

@@ -85,7 +85,7 @@ func (q *query) recipient() string {
 		return ""
 	}
 	if strings.ContainsAny(s, "<> ") {
-		q.fault("recipient", message.CodeInvalidAddress, "must be an address alone, without a name; write + as %2B")
+		q.fault("recipient", message.CodeInvalidAddress, "must be an address alone, without a name"+plusLost(s))
 		return ""
 	}
 	address, err := message.ParseAddress(s)
@@ -136,6 +136,15 @@ func (q *query) metadata() map[string]string {
 	return data
 }
 
+// plusLost is a hint for values with a blank, which may have been a +. It would mislead
+// where nothing is lost, and callers of programs that encode for them.
+func plusLost(s string) string {
+	if !strings.Contains(s, " ") {
+		return ""
+	}
+	return "; write + as %2B"
+}
+
 // moment reads a time. A + that stands in a query as it is means a blank.
 func (q *query) moment(name string) time.Time {
 	s := q.given(name)
@@ -144,7 +153,7 @@ func (q *query) moment(name string) time.Time {
 	}
 	t, ok := message.ParseTime(s)
 	if !ok || t.Year() < 1970 {
-		q.fault(name, message.CodeInvalidField, "must be an RFC 3339 time with a zone, such as 2030-01-31T09:30:00Z; write + as %2B")
+		q.fault(name, message.CodeInvalidField, "must be an RFC 3339 time with a zone, such as 2030-01-31T09:30:00Z"+plusLost(s))
 		return time.Time{}
 	}
 	return t

@@ -116,7 +116,8 @@ func noSuchParameter(known []string) string {
 	if len(known) == 0 {
 		return "there is no such parameter; this takes none"
 	}
-	return "there is no such parameter; there are " + strings.Join(known, ", ")
+	list := strings.ReplaceAll(strings.Join(known, ", ")+",", ".,", ".KEY,")
+	return "there is no such parameter, but these: " + strings.TrimSuffix(list, ",")
 }
 
 func isKnown(known []string, name string) bool {

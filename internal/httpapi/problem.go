@@ -153,17 +153,18 @@ func newProblem(e *message.Error, requestID string) problem {
 
 // sentence is all there is to know for clients that show one string.
 func sentence(e *message.Error) string {
-	var b strings.Builder
-	b.WriteString(e.Detail)
+	parts := []string{e.Detail}
 	for _, f := range e.Fields {
-		b.WriteString("; ")
+		said := f.Detail
 		if f.Pointer != "" { // else it is the body as a whole
-			b.WriteString(f.Pointer)
-			b.WriteString(": ")
+			said = f.Pointer + ": " + said
 		}
-		b.WriteString(f.Detail)
+		parts = append(parts, said)
 	}
-	return b.String()
+	if len(e.Fields) == 1 && e.Fields[0].Detail == e.Detail { // of text that cannot be read
+		parts = parts[1:]
+	}
+	return strings.Join(parts, "; ")
 }
 
 // refuse answers with err.

@@ -13,7 +13,7 @@ import (
 func TestEmptyInboxTeaches(t *testing.T) {
 	i := running(t, mailcatch.Config{})
 	page := mustGet(t, i, "/")
-	wantContains(t, "page", page.body, "No mail yet", "curl smtp://"+i.SMTPAddr())
+	wantContains(t, "page", page.body, "No mail yet", "postrider send", i.SMTPAddr(), "past Postrider")
 }
 
 func TestListIsNewestFirstAndPaged(t *testing.T) {

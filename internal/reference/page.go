@@ -168,9 +168,19 @@ func (d *document) answers(c *call, op *operation) error {
 		if len(content) > 0 {
 			a.Kind = kind(content[0].Value.Schema)
 		}
-		c.Answers = append(c.Answers, a)
+		c.add(a)
 	}
 	return nil
+}
+
+// add lets answers that say the same share a row: refusals would hide what is answered
+// when nothing goes wrong.
+func (c *call) add(a answer) {
+	if n := len(c.Answers) - 1; n >= 0 && c.Answers[n].Description == a.Description && slices.Equal(c.Answers[n].Kind, a.Kind) {
+		c.Answers[n].Status += " " + a.Status
+		return
+	}
+	c.Answers = append(c.Answers, a)
 }
 
 // shape tells a schema by the fields of it and of those it builds on, or in a

@@ -89,6 +89,25 @@ func TestThePageSaysWhatTheDocumentSays(t *testing.T) {
 	}
 }
 
+func TestRefusalsThatSayTheSameShareARow(t *testing.T) {
+	html, _ := thePage(t)
+	_, rest, _ := strings.Cut(html, `<section id="sendEmail">`)
+	one, _, _ := strings.Cut(rest, "</section>")
+	if n := strings.Count(one, "Refused"); n != 1 || !strings.Contains(one, "<code>400 401 403 408 409 413 415 422 429 500 503</code>") {
+		t.Errorf("refusals stand in %d rows:\n%s", n, one)
+	}
+}
+
+func TestThePageSaysWhatItsVariablesAre(t *testing.T) {
+	html, _ := thePage(t)
+	intro, _, _ := strings.Cut(html, "<section")
+	for _, name := range []string{"$URL", "$KEY"} {
+		if !strings.Contains(intro, "<code>"+name+"</code>") {
+			t.Errorf("the beginning of the page does not tell %s", name)
+		}
+	}
+}
+
 func TestADocumentThatIsNotWholeMakesNoPage(t *testing.T) {
 	for name, text := range map[string][]byte{
 		"no JSON":           []byte("{"),

@@ -74,8 +74,7 @@ func (run *DryRun) warnings(m *message.Message, d *message.Draft, p Preview) []W
 		}
 	}
 	posted := len(m.Head.To) + len(m.Head.Cc) + len(m.Head.Bcc)
-	warn(posted > len(run.Recipients), "duplicate_recipient",
-		fmt.Sprintf("%d addresses stand there more than once; each gets one mail", posted-len(run.Recipients)))
+	warn(posted > len(run.Recipients), "duplicate_recipient", "an address stands there more than once: it gets one mail")
 	warn(slices.ContainsFunc(run.Recipients, func(r DryRecipient) bool { return r.Simulated }), "simulated",
 		"mail to "+message.SimulatorDomain+" goes to no relay host")
 	warn(strings.TrimSpace(m.Head.Subject) == "", "no_subject", "the mail has no subject")
