@@ -45,7 +45,7 @@ from_docker() {
     -- postgres -c max_connections=300 || return 1
   keep_backend postgres docker
   # While the image prepares its data, a server is there that listens on no port yet.
-  await 90 "postgres 18" "container:$(container postgres)" \
+  await 120 "postgres 18" "container:$(container postgres)" \
     docker exec "$(container postgres)" pg_isready -q -h 127.0.0.1
 }
 

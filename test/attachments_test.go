@@ -244,11 +244,14 @@ func TestAnAttachmentThatIsAwayDelaysItsMailAlone(t *testing.T) {
 			dir := t.TempDir()
 			s := newStack(t, m, setting{consumers: 1, env: map[string]string{"POSTRIDER_BLOB_URL": "dir:" + dir}})
 			e, data := fileOf(t, 1<<20)
-			id := s.post(e.with("scheduled_at", time.Now().Add(3*time.Second).Format(time.RFC3339Nano)))
+			id := s.post(e.with("scheduled_at", time.Now().Add(time.Hour).Format(time.RFC3339)))
 			there := theFile(t, dir)
 			away := filepath.Join(t.TempDir(), "away")
 			if err := os.Rename(there, away); err != nil {
 				t.Fatal(err)
+			}
+			if n, err := s.client().Reschedule(t.Context(), id, time.Now()); n != 1 || err != nil {
+				t.Fatalf("rescheduled %d: %v", n, err)
 			}
 			got := s.await(id, message.StatusDelayed)
 			if len(got.Attempts) != 1 || !strings.Contains(got.Attempts[0].Detail, "large.bin") {

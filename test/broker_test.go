@@ -163,13 +163,15 @@ func TestAProducerKilledBetweenPublishAndCommitSendsNothingTwice(t *testing.T) {
 	s := newStack(t, distributed, setting{consumers: 1})
 	db := s.db()
 	s.workers[0].stop()
-	due := time.Now().Add(2 * time.Second)
-	id := s.post(mail("ann@example.com").with("scheduled_at", due.Format(time.RFC3339Nano)))
+	id := s.post(mail("ann@example.com").with("scheduled_at", time.Now().Add(time.Hour).Format(time.RFC3339)))
 	tx, err := db.BeginTx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := tx.ExecContext(t.Context(), `SELECT 1 FROM deliveries WHERE message_id = $1 FOR UPDATE`, id); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.ExecContext(t.Context(), `UPDATE outbox SET due_at = 1 WHERE message_id = $1`, id); err != nil {
 		t.Fatal(err)
 	}
 	ch := s.channel()

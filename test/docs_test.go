@@ -35,10 +35,10 @@ func (b block) run(s *stack, dir string, env ...string) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		s.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(s.Context(), patience)
+	ctx, cancel := context.WithTimeout(s.Context(), 10*time.Minute) // one in Go is compiled first, with all that it imports
 	defer cancel()
 	example := exec.CommandContext(ctx, command[0], append(command[1:], file)...)
-	example.WaitDelay = time.Second // for what it started and left behind
+	example.WaitDelay = 10 * time.Second // for what it started and left behind
 	example.Env = append(append(os.Environ(), "DATABASE_URL="+s.database, "POSTRIDER_API_KEY="+apiKey), env...)
 	if b.language != "go" { // which looks here for the module of its imports
 		example.Dir = dir // where it leaves its files

@@ -44,7 +44,7 @@ func (s *stack) call(base, key, method, path string, body any) response {
 	}
 	req.Header.Set("Authorization", "Bearer "+key)
 	req.Header.Set("Content-Type", "application/json")
-	res, err := (&http.Client{Timeout: 30 * time.Second}).Do(req)
+	res, err := caller.Do(req)
 	if err != nil {
 		s.Error(err)
 		return response{}

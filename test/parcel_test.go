@@ -2,6 +2,7 @@ package test
 
 import (
 	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
@@ -25,17 +26,19 @@ func TestAParcelWhoseConsumerDiesIsSentOnce(t *testing.T) {
 			killed := make(chan struct{})
 			victim := s.workers[0]
 			f.set(func() { victim.kill(); close(killed) })
-			at := time.Now().Add(6 * time.Second) // due together, after the last is posted
-			var ids []string
-			for i := range mails {
-				e := mail(fmt.Sprintf("%d@example.com", i))
-				e["scheduled_at"] = at.UTC().Format(time.RFC3339Nano)
-				ids = append(ids, s.post(e))
+			at := time.Now().Add(10 * time.Second).UTC().Format(time.RFC3339Nano) // due together, after they are posted
+			emails := make([]email, mails)
+			for i := range emails {
+				emails[i] = mail(fmt.Sprintf("%d@example.com", i)).with("scheduled_at", at)
+			}
+			status, posted := s.postBatch(emails, "")
+			if status != http.StatusAccepted {
+				t.Fatalf("post: %d", status)
 			}
 			<-killed
 			s.restart(victim)
-			for _, id := range ids {
-				s.await(id, message.StatusSent)
+			for _, sent := range posted.Data {
+				s.await(sent.ID, message.StatusSent)
 			}
 			copies := map[string]int{}
 			for _, tx := range s.relay.Mails() {

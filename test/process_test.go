@@ -6,7 +6,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/postrider/postrider/test/rig"
 )
@@ -100,7 +99,7 @@ func (p *process) kill() {
 func (p *process) stop() {
 	p.t.Helper()
 	p.torn = true
-	ctx, cancel := context.WithTimeout(context.Background(), 45*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := p.Stop(ctx); err != nil {
 		p.t.Error(err)

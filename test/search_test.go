@@ -87,10 +87,10 @@ func TestSimulatedRecipientsActTheirPartWithoutARelayHost(t *testing.T) {
 		at := func(part string) string { return part + "+story@" + message.SimulatorDomain }
 		canceled := s.post(mail(at("slow")))
 		s.eventually("a worker has the slow one", func() bool { return s.get(canceled).Status == message.StatusSending })
-		id := s.post(mail(at("delivered"), at("bounced"), at("delayed")))
 		if res, err := s.request("POST", "/v1/emails/"+canceled+"/cancel", "", nil); err != nil || res.status != 200 {
 			s.Fatalf("cancel: %d %v %s", res.status, err, res.body)
 		}
+		id := s.post(mail(at("delivered"), at("bounced"), at("delayed")))
 		var e wire.Email
 		s.eventually("all have an end", func() bool {
 			e = s.get(id)

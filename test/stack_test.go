@@ -137,7 +137,7 @@ func (s *stack) openSQL(dsn string) *sql.DB {
 	s.Helper()
 	driver := "pgx"
 	if file, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
-		driver, dsn = "sqlite", "file:"+file
+		driver, dsn = "sqlite", "file:"+file+"?_pragma=busy_timeout(60000)" // the program writes to it now and then
 	}
 	db, err := sql.Open(driver, dsn)
 	if err != nil {
@@ -288,6 +288,10 @@ type response struct {
 	body   []byte
 }
 
+// caller has more patience than a server, which takes 90 s for a request, and the time
+// that a busy machine adds.
+var caller = &http.Client{Timeout: 3 * time.Minute}
+
 func (s *stack) request(method, path, key string, body []byte) (response, error) {
 	req, err := http.NewRequest(method, s.api+path, bytes.NewReader(body))
 	if err != nil {
@@ -300,8 +304,7 @@ func (s *stack) request(method, path, key string, body []byte) (response, error)
 	if key != "" {
 		req.Header.Set("Idempotency-Key", key)
 	}
-	client := http.Client{Timeout: 90 * time.Second} // more than a server takes for any request
-	res, err := client.Do(req)
+	res, err := caller.Do(req)
 	if err != nil {
 		return response{}, err
 	}

@@ -142,14 +142,16 @@ func (l *load) call() {
 		case <-l.stopped:
 			return
 		case <-tick.C:
-			l.one(l.posted.Add(1))
+			l.one(l.posted.Add(1), tick.C)
 		}
 	}
 }
 
-func (l *load) one(n int64) {
+// one posts a mail until it is accepted. Pace keeps the repetitions from taking the
+// machine away from the producer that is being started.
+func (l *load) one(n int64, pace <-chan time.Time) {
 	deadline := time.Now().Add(patience)
-	for time.Now().Before(deadline) {
+	for ; time.Now().Before(deadline); <-pace {
 		status, id, body := l.s.tryPost(mail(fmt.Sprintf("%d@example.com", n)), fmt.Sprintf("key-%d", n))
 		switch status {
 		case http.StatusAccepted:

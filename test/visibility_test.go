@@ -30,9 +30,10 @@ type symptom struct {
 func TestEachFaultIsVisibleAndSoIsItsEnd(t *testing.T) {
 	t.Parallel()
 	host := newVirtualHost(t)
-	s, cable := stackOnCable(t, setting{consumers: 1, env: map[string]string{
-		"POSTRIDER_RABBITMQ_URL": host.url, "POSTRIDER_CONSUMERS": "high:2,normal:2",
-	}})
+	s, cable := stackOnCable(t, setting{
+		script: smtptest.Script{Listen: freeAddress(t)}, // one at which it can be again after a while
+		env:    map[string]string{"POSTRIDER_RABBITMQ_URL": host.url, "POSTRIDER_CONSUMERS": "high:2,normal:2"}, consumers: 1,
+	})
 	on := func(p *process, part, cause string, status int) symptom {
 		metrics := s.metrics[0]
 		if p != s.producer {

@@ -40,7 +40,7 @@ func far(t *testing.T, serve func(net.Conn)) (net.Conn, *delay.Proxy) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	return c, p
 }
 
@@ -83,7 +83,7 @@ func TestPipeliningIsKept(t *testing.T) {
 			t.Fatalf("answer %d is %q, %v", n, line, err)
 		}
 	}
-	if took := time.Since(begun); took < roundTrip || took > count*roundTrip/4 {
+	if took := time.Since(begun); took < roundTrip || took > count*roundTrip/2 {
 		t.Errorf("%d answers took %v, a round trip is %v", count, took, roundTrip)
 	}
 }
@@ -142,7 +142,7 @@ func TestNobodyBehindIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	if n, err := c.Read(make([]byte, 1)); n > 0 || err == nil {
 		t.Errorf("read %d, %v", n, err)
 	}

@@ -130,7 +130,7 @@ func workOff(t *testing.T, s job.System) {
 }
 
 func awaitNoneOpen(t *testing.T, s job.System) {
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()

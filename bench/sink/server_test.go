@@ -81,7 +81,7 @@ func TestAPipelinedGroupIsAnsweredInOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	if _, err := fmt.Fprint(c, "EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<3@example.com>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n"); err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/postrider/postrider/test/rig"
 )
 
 // TestDevNeedsNothing starts postrider dev in an empty folder, sends through
@@ -16,7 +18,7 @@ func TestDevNeedsNothing(t *testing.T) {
 	screen, stop := dev(t)
 	api := "http://" + screen.await(t, "API      http://")
 	t.Setenv("POSTRIDER_URL", api)
-	tool(t, "", minimal("--wait", "--timeout", "30s")...).expect(t, exitDone, "b@example.com  sent")
+	tool(t, "", minimal("--wait", "--timeout", "2m")...).expect(t, exitDone, "b@example.com  sent")
 	tool(t, "", "healthcheck").expect(t, exitDone, "relay host: ok")
 	stop()
 }
@@ -63,14 +65,15 @@ func dev(t *testing.T, settings ...string) (*screen, func()) {
 	}
 }
 
+// freeAddress is for a program that listens there later: not one of those that systems
+// hand out meanwhile, and to nobody twice.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := rig.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return addr
 }
 
 // screen is an output that another goroutine can wait on.
@@ -95,7 +98,7 @@ func (s *screen) Write(p []byte) (int, error) {
 // await returns the word that stands behind label.
 func (s *screen) await(t *testing.T, label string) string {
 	t.Helper()
-	limit := time.After(30 * time.Second)
+	limit := time.After(2 * time.Minute)
 	for {
 		s.mu.Lock()
 		text := s.text.String()
@@ -106,7 +109,7 @@ func (s *screen) await(t *testing.T, label string) string {
 		select {
 		case <-s.written:
 		case <-limit:
-			t.Fatalf("%q was not printed within 30 s:\n%s", label, text)
+			t.Fatalf("%q was not printed within two minutes:\n%s", label, text)
 		}
 	}
 }

@@ -51,7 +51,7 @@ const accepted = `{"object":"email","id":"01990000-0000-7000-8000-000000000000",
 func TestSendRepeatsWithOneKeyWhileTheServerCannotTakeIt(t *testing.T) {
 	drop := func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 	var told []error
-	config := Config{Patience: 10 * time.Second, Repeating: func(err error) { told = append(told, err) }}
+	config := Config{Patience: time.Minute, Repeating: func(err error) { told = append(told, err) }}
 	c, seen := serveTo(t, config,
 		answer(503, `{"code":"unavailable","detail":"the database cannot be reached"}`), drop,
 		answer(503, `{"code":"overloaded"}`), answer(202, accepted))
@@ -70,7 +70,7 @@ func TestSendRepeatsWithOneKeyWhileTheServerCannotTakeIt(t *testing.T) {
 }
 
 func TestSendGivesUpAfterItsPatience(t *testing.T) {
-	c, seen := serveTo(t, Config{Patience: 2 * time.Second}, answer(503, `{"code":"unavailable","detail":"away"}`))
+	c, seen := serveTo(t, Config{Patience: 5 * time.Second}, answer(503, `{"code":"unavailable","detail":"away"}`))
 	_, err := c.Send(t.Context(), []byte(`{}`), "k")
 	var p *Problem
 	if !errors.As(err, &p) || !p.Unavailable() || len(*seen) < 2 {

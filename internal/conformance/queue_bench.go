@@ -13,7 +13,7 @@ import (
 
 // queuePatience is how long a case waits for something that has to happen. Reaching
 // it is a failure.
-const queuePatience = 30 * time.Second
+const queuePatience = 2 * time.Minute
 
 // queueBench is what a case works with: a fresh place and one instance on it.
 type queueBench struct {

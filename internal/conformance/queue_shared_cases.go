@@ -144,6 +144,7 @@ func staleVerdict(t *testing.T, b *queueBench) {
 	stale := startConsumer(t, b.queue, queueLane)
 	held := stale.next(t)
 	b.Cut(t)
+	becomesReady(t, b.queue, queueLane, len(refs)) // else the next free copy is the second
 	other := startConsumer(t, b.queue, queueLane)
 	again := other.next(t)
 	if again.ref(t) != refs[0] || !again.Redelivered {

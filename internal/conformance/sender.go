@@ -28,6 +28,14 @@ type SenderSetup struct {
 	SessionMails int
 }
 
+// senderPatience is how long a case may take. Reaching it is a failure.
+const senderPatience = 3 * time.Minute
+
+// short is the limit that a case has a silent host run into. All else that falls under
+// the same limit must be through within it, on a busy machine too: a whole session of a
+// small mail.
+const short = 2 * time.Second
+
 // Sender is the suite for senders over SMTP: every promise of the worker's
 // Sender port, and what becomes of every way a relay host can answer, stall,
 // break or lie. Start makes a fresh sender and stops it with the test.
@@ -40,7 +48,7 @@ func Sender(t *testing.T, start func(*testing.T, SenderSetup) worker.Sender) {
 			setup := c.setup
 			setup.Roots = srv.Roots()
 			setup.URL = srv.URL(c.tls(), c.user, c.password)
-			ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), senderPatience)
 			t.Cleanup(cancel)
 			c.run(&senderTest{T: t, ctx: ctx, srv: srv, sender: start(t, setup)})
 			for i := range c.script.Rules {

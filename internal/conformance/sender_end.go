@@ -43,7 +43,7 @@ func endCases() []senderCase {
 			},
 		},
 		{
-			name: "silence after the dot is unknown", setup: SenderSetup{ReplyTimeout: 100 * time.Millisecond},
+			name: "silence after the dot is unknown", setup: SenderSetup{ReplyTimeout: short},
 			script: smtptest.Script{Rules: []smtptest.Rule{{At: smtptest.Dot, End: smtptest.Silent, Times: 1}}},
 			run: func(s *senderTest) {
 				s.mustFail(workTo("a@example.com"), message.FaultUnknown, message.ReasonNone, 0)
@@ -171,12 +171,12 @@ func leftDuringMark(s *senderTest, said string) {
 func markBeforeDot(s *senderTest) {
 	work := workTo("a@example.com")
 	work.Message.Content.Text = "..\n.\n...dots\n"
+	s.mustSend(work)                         // so that its length is known
+	stuffed := int64(s.mails(1)[0].Size + 3) // one dot more for each of three lines
 	var during smtptest.Stats
 	_, err := s.sender.Send(s.ctx, work, func(context.Context) error {
 		s.marks++
-		// The server counts what arrived; the mail's end is known to have come
-		// when the count rests.
-		s.await(func(st smtptest.Stats) bool { return st.Content > 0 })
+		s.await(func(st smtptest.Stats) bool { return st.Content == stuffed || st.Steps[smtptest.Dot] > 1 })
 		time.Sleep(50 * time.Millisecond) // nothing can be awaited that must not happen
 		during = s.srv.Stats()
 		return nil
@@ -184,12 +184,11 @@ func markBeforeDot(s *senderTest) {
 	if err != nil {
 		s.Fatal(err)
 	}
-	tx := s.mails(1)[0]
-	stuffed := int64(tx.Size + 3) // one dot more for each of three lines
-	if during.Steps[smtptest.Dot] != 0 || during.Content != stuffed {
-		s.Errorf("while mark ran %d bytes had arrived, want %d, and %d dots", during.Content, stuffed, during.Steps[smtptest.Dot])
+	s.mails(2)
+	if dots := during.Steps[smtptest.Dot] - 1; dots != 0 || during.Content != stuffed {
+		s.Errorf("while mark ran %d bytes had arrived, want %d, and %d dots", during.Content, stuffed, dots)
 	}
-	if after := s.srv.Stats().Content; after != stuffed+3 || s.marks != 1 {
+	if after := s.srv.Stats().Content; after != stuffed+3 || s.marks != 2 {
 		s.Errorf("%d bytes in all, want %d; %d marks", after, stuffed+3, s.marks)
 	}
 }
@@ -201,6 +200,13 @@ func cancelCases() []senderCase {
 	for _, at := range []smtptest.Step{
 		smtptest.Connect, smtptest.Ehlo, smtptest.Mail, smtptest.Rcpt, smtptest.Data, smtptest.Body,
 	} {
+		fault, limit := message.FaultTemporary, SenderSetup{SendTimeout: short}
+		switch at {
+		case smtptest.Connect, smtptest.Ehlo:
+			fault, limit = message.FaultRelayHost, SenderSetup{DialTimeout: short}
+		case smtptest.Body:
+			fault, limit = message.FaultUnknown, SenderSetup{ReplyTimeout: short}
+		}
 		cases = append(cases, senderCase{
 			name:   "a context that ends at " + string(at) + " breaks the try off",
 			script: smtptest.Script{Rules: []smtptest.Rule{{At: at, End: smtptest.Silent, Times: 1}}, Extensions: []string{"8BITMIME"}},
@@ -226,14 +232,8 @@ func cancelCases() []senderCase {
 		}, senderCase{
 			name:   "silence at " + string(at) + " ends in time",
 			script: smtptest.Script{Rules: []smtptest.Rule{{At: at, End: smtptest.Silent, Times: 1}}},
-			setup:  SenderSetup{DialTimeout: 200 * time.Millisecond, SendTimeout: 200 * time.Millisecond, ReplyTimeout: 200 * time.Millisecond},
+			setup:  limit,
 			run: func(s *senderTest) {
-				fault := map[smtptest.Step]message.Fault{
-					smtptest.Connect: message.FaultRelayHost, smtptest.Ehlo: message.FaultRelayHost, smtptest.Body: message.FaultUnknown,
-				}[at]
-				if fault == 0 {
-					fault = message.FaultTemporary
-				}
 				s.mustFail(workTo("a@example.com"), fault, message.ReasonNone, 0)
 				s.mustSend(workTo("b@example.com"))
 			},

@@ -63,7 +63,7 @@ func limitCases() []senderCase {
 			},
 		},
 		{
-			name: "a wait for a session ends in time", script: one, setup: SenderSetup{SendTimeout: 200 * time.Millisecond},
+			name: "a wait for a session ends in time", script: one, setup: SenderSetup{SendTimeout: short},
 			run: func(s *senderTest) {
 				release := s.occupy()
 				s.mustFail(workTo("b@example.com"), message.FaultRelayHost, message.ReasonNone, 0)

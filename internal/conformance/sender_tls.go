@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"crypto/tls"
-	"time"
 
 	"github.com/postrider/postrider/internal/message"
 	"github.com/postrider/postrider/internal/smtptest"
@@ -31,7 +30,7 @@ func tlsCases() []senderCase {
 		script.Users = logins
 		return senderCase{
 			name: name, tlsParam: param, script: script, user: "user", password: "secret-word",
-			setup: SenderSetup{DialTimeout: time.Second},
+			setup: SenderSetup{DialTimeout: short},
 			run: func(s *senderTest) {
 				s.mustFail(workTo("a@example.com"), message.FaultRelayHost, message.ReasonNone, 0)
 				s.isFault(s.sender.Probe(s.ctx), message.FaultRelayHost, message.ReasonNone, 0)

@@ -121,7 +121,7 @@ func caseMarkedClaim(b *storeBench) {
 	h := b.marked()
 	bid := message.Bid{Ref: message.Ref{Key: h.Key, Dispatch: 1}, Redelivered: true}
 	equal(b, "at once", b.bid(bid)[0], message.Claim{})
-	b.clock.Advance(StoreLease + time.Second)
+	b.clock.Advance(StoreLease + slack)
 	equal(b, "after the lease", b.bid(bid)[0], message.Claim{})
 	b.status(h.Key, message.StatusSending)
 }
@@ -130,7 +130,7 @@ func caseLeaseOver(b *storeBench) {
 	ref := b.posted(b.markedLater)
 	b.claim(ref)
 	b.bid(message.Bid{Ref: ref, Redelivered: true})
-	b.clock.Advance(StoreLease + time.Second)
+	b.clock.Advance(StoreLease + slack)
 	equal(b, "claim", b.claim(ref).Claim, 3)
 	equal(b, "interrupted", b.row(ref.Key).Interrupted, 2)
 }
@@ -210,7 +210,7 @@ func caseRenew(b *storeBench) {
 	h, gone := b.claimed(), b.claimed(b.markedLater)
 	_, err := b.store.Cancel(b.Context(), message.DefaultTenant, gone.MessageID)
 	b.check(err)
-	b.clock.Advance(StoreLease - time.Second)
+	b.clock.Advance(StoreLease - slack)
 	renewed, err := b.store.Renew(b.Context(), []message.Held{h, gone})
 	b.check(err)
 	equal(b, "renewed", renewed, []bool{true, false})
@@ -240,7 +240,7 @@ func caseMarkRefused(b *storeBench) {
 
 func caseMarkRepeated(b *storeBench) {
 	h := b.marked()
-	b.clock.Advance(StoreLease - time.Second)
+	b.clock.Advance(StoreLease - slack)
 	equal(b, "again", b.mark(h), true)
 	d := b.status(h.Key, message.StatusSending)
 	equal(b, "phase", d.Phase, message.PhaseData)

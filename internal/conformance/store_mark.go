@@ -44,7 +44,7 @@ func caseByClaimKept(b *storeBench) {
 	h := b.markedByClaim()
 	bid := message.Bid{Ref: message.Ref{Key: h.Key, Dispatch: 1}, Redelivered: true}
 	equal(b, "at once", b.bid(bid)[0], message.Claim{})
-	b.clock.Advance(StoreLease + time.Second)
+	b.clock.Advance(StoreLease + slack)
 	equal(b, "after the lease", b.bid(bid)[0], message.Claim{})
 	equal(b, "swept", b.sweepLeases(), message.Swept{Requeued: 1})
 	d := b.status(h.Key, message.StatusQueued)
@@ -64,10 +64,10 @@ func caseByClaimCancel(b *storeBench) {
 
 func caseByClaimMarkedAgain(b *storeBench) {
 	h, swept := b.markedByClaim(), b.markedByClaim()
-	b.clock.Advance(StoreLease - time.Second)
+	b.clock.Advance(StoreLease - slack)
 	equal(b, "again", b.mark(h), true)
 	equal(b, "lease", near(b.row(h.Key).LeaseUntil, b.clock.Now().Add(StoreLease)), true)
-	b.clock.Advance(2 * time.Second)
+	b.clock.Advance(2 * slack)
 	b.sweepLeases()
 	equal(b, "after a sweep", b.mark(swept), false)
 	equal(b, "of the one that was renewed", b.mark(h), true)
@@ -97,7 +97,7 @@ func caseByClaimReleasedLate(b *storeBench) {
 		b.record(outcome(h, message.OutcomeReleased, noDot))
 		equal(b, "row after "+what, b.row(h.Key), before)
 	}
-	b.clock.Advance(StoreLease + time.Second)
+	b.clock.Advance(StoreLease + slack)
 	b.sweepLeases()
 	refuse("a sweep")
 	b.clock.Advance(time.Minute)

@@ -48,7 +48,7 @@ func caseSent(b *storeBench) {
 
 func caseSentUnfenced(b *storeBench) {
 	slow := b.marked()
-	b.clock.Advance(StoreLease + time.Second)
+	b.clock.Advance(StoreLease + slack)
 	b.sweepLeases()
 	b.clock.Advance(time.Minute)
 	second := b.claim(b.publish()[0])
@@ -107,7 +107,7 @@ func caseFenced(b *storeBench) {
 
 func caseLateRefusal(b *storeBench) {
 	h := b.marked(onHold)
-	b.clock.Advance(StoreLease + time.Second)
+	b.clock.Advance(StoreLease + slack)
 	b.sweepLeases()
 	b.status(h.Key, message.StatusUnknown)
 	b.record(outcome(h, message.OutcomeFailed, func(o *message.Outcome) { o.Reason = message.ReasonRejected }))
@@ -203,7 +203,7 @@ func caseMixedOutcomes(b *storeBench) {
 
 func caseTwoHolders(b *storeBench) {
 	slow := b.marked()
-	b.clock.Advance(StoreLease + time.Second)
+	b.clock.Advance(StoreLease + slack)
 	b.sweepLeases()
 	b.clock.Advance(time.Minute)
 	second := b.claim(b.publish()[0])

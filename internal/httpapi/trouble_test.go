@@ -217,7 +217,7 @@ func dial(t *testing.T, w *world, text string) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(2 * time.Minute))
 	if _, err := io.WriteString(c, text); err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +251,10 @@ func hears(t *testing.T, c net.Conn) (status int, code string) {
 func TestLyingAndEndlessBodies(t *testing.T) {
 	limits := message.DefaultLimits()
 	limits.MessageBytes = 100_000
-	w := newWorld(t, limited(limits), func(p *plan) { p.server.ReadTimeout = 300 * time.Millisecond })
+	// What the server says by itself has more time: on a busy machine a short one may be over
+	// before it has read what was sent. One that never ends is read that long.
+	quick := newWorld(t, limited(limits), func(p *plan) { p.server.ReadTimeout = 3 * time.Second })
+	slow := newWorld(t, limited(limits), func(p *plan) { p.server.ReadTimeout = time.Second })
 	for name, row := range map[string]struct {
 		sent   string
 		status int
@@ -264,18 +267,24 @@ func TestLyingAndEndlessBodies(t *testing.T) {
 		"chunks that stop":        {head("Transfer-Encoding: chunked") + "4\r\n{\"to\r\n", 408, "request_timeout"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			w := quick
+			if row.status == http.StatusRequestTimeout {
+				w = slow
+			}
 			if status, code := hears(t, dial(t, w, row.sent)); status != row.status || code != row.code {
 				t.Errorf("%d %s, want %d %s", status, code, row.status, row.code)
 			}
 		})
 	}
-	if n := w.stored(); n != 0 {
+	if n := quick.stored() + slow.stored(); n != 0 {
 		t.Errorf("%d messages stored, want 0", n)
 	}
 }
 
 func TestManySlowPeersStopNobody(t *testing.T) {
-	w := newWorld(t, func(p *plan) { p.api.MemoryBytes = 1 << 20 })
+	// All peers could only be waited for, one by one.
+	const turn, soon = 10 * time.Minute, time.Minute
+	w := newWorld(t, func(p *plan) { p.api.MemoryBytes, p.server.HeaderTimeout, p.server.ReadTimeout = 1<<20, turn, turn })
 	for i := range 500 {
 		if i%2 == 0 {
 			dial(t, w, "POST /v1/emails HTTP/1.1\r\nHost: x\r\nX-Slow")
@@ -287,7 +296,7 @@ func TestManySlowPeersStopNobody(t *testing.T) {
 	for i := range 20 {
 		w.do("POST", "/v1/emails", email(fmt.Sprintf(`"subject":"%d"`, i))).want(t, 202, "")
 	}
-	if took := time.Since(begun); took > 5*time.Second {
+	if took := time.Since(begun); took > soon {
 		t.Errorf("20 emails beside 500 slow peers took %v", took)
 	}
 	closed := time.Now()
@@ -296,7 +305,7 @@ func TestManySlowPeersStopNobody(t *testing.T) {
 	if err := w.server.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Stop: %v, want the deadline's error", err)
 	}
-	if took := time.Since(closed); took > 5*time.Second {
+	if took := time.Since(closed); took > soon {
 		t.Errorf("Stop beside 500 slow peers took %v", took)
 	}
 }

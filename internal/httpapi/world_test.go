@@ -64,7 +64,7 @@ func limited(limits message.Limits) setting { return func(p *plan) { p.limits = 
 
 func newWorld(t testing.TB, settings ...setting) *world {
 	t.Helper()
-	w := &world{t: t, log: &lines{}, checks: &checks{}, client: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 32}}}
+	w := &world{t: t, log: &lines{}, checks: &checks{}, client: &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 32}}}
 	log := slog.New(slog.NewJSONHandler(w.log, nil))
 	p := plan{
 		limits: message.DefaultLimits(),
@@ -92,7 +92,7 @@ func newWorld(t testing.TB, settings ...setting) *world {
 	}), p.server)
 	t.Cleanup(func() {
 		w.client.CloseIdleConnections()
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer cancel()
 		for _, stop := range []func(context.Context) error{w.server.Stop, service.Stop, ring.Stop} {
 			if err := stop(ctx); err != nil {

@@ -20,6 +20,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// patience is how long a test waits for an answer. Reaching it is a failure.
+const patience = time.Minute
+
 func start(t *testing.T, c httpserver.Config, h http.HandlerFunc) *httpserver.Server {
 	t.Helper()
 	c.Addr = "127.0.0.1:0"
@@ -39,7 +42,7 @@ func hello(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "h
 
 func get(t *testing.T, addr string) (int, error) {
 	t.Helper()
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
 	r, err := client.Get("http://" + addr)
 	if err != nil {
 		return 0, err
@@ -122,7 +125,7 @@ func raw(t *testing.T, addr, text string) string {
 		t.Fatal(err)
 	}
 	defer func() { _ = c.Close() }()
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(patience))
 	_, _ = io.WriteString(c, text) // the server may answer and close before all is written
 	line, err := bufio.NewReader(c).ReadString('\n')
 	var timeout net.Error

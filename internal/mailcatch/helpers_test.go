@@ -36,7 +36,7 @@ func running(t *testing.T, cfg mailcatch.Config) *mailcatch.Inbox {
 
 func stop(t *testing.T, i *mailcatch.Inbox) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := i.Stop(ctx); err != nil {
 		t.Errorf("stop: %v", err)

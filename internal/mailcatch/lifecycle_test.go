@@ -132,7 +132,7 @@ func TestStopIsBounded(t *testing.T) {
 	if err := i.Stop(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(begin); took > 5*time.Second {
+	if took := time.Since(begin); took > time.Minute { // half a mail is waited for longer
 		t.Errorf("stop took %v", took)
 	}
 	if _, err := c.ReadLine(); err == nil {

@@ -36,7 +36,7 @@ func crowded(t *testing.T) string {
 	}
 	addr := fmt.Sprintf("127.0.0.1:%d", name.(*syscall.SockaddrInet4).Port)
 	for {
-		c, err := net.DialTimeout("tcp", addr, 200*time.Millisecond)
+		c, err := net.DialTimeout("tcp", addr, time.Second)
 		if err != nil {
 			return addr
 		}
@@ -55,7 +55,7 @@ func dialled(t *testing.T, addr string) {
 	}
 	again := time.NewTicker(time.Millisecond)
 	defer again.Stop()
-	for end := time.After(5 * time.Second); ; {
+	for end := time.After(time.Minute); ; {
 		sockets, err := os.ReadFile("/proc/net/tcp")
 		if err != nil {
 			t.Fatal(err)
@@ -73,7 +73,7 @@ func dialled(t *testing.T, addr string) {
 
 func TestStopEndsDiallingToo(t *testing.T) {
 	addr := crowded(t)
-	m, err := mailer.New(mailer.Config{URL: "smtp://" + addr + "?tls=none", DialTimeout: 10 * time.Second})
+	m, err := mailer.New(mailer.Config{URL: "smtp://" + addr + "?tls=none", DialTimeout: 10 * time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestStopEndsDiallingToo(t *testing.T) {
 	if err := m.Stop(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("Stop: %v", err)
 	}
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > time.Minute { // the system gives up after two
 		t.Errorf("Stop took %v", took)
 	}
 	var e *message.SendError

@@ -66,7 +66,7 @@ func service(t *testing.T, name string) string {
 // fetch finds the one mail to an address in MailHog.
 func fetch(t *testing.T, address string) *enmime.Envelope {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	query := service(t, "POSTRIDER_TEST_MAILHOG_URL") + "/api/v2/search?kind=to&query=" + url.QueryEscape(address)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, query, nil)

@@ -21,8 +21,8 @@ import (
 	"github.com/postrider/postrider/internal/rabbitmq"
 )
 
-// patience is how long a test waits for what has to happen.
-const patience = 30 * time.Second
+// patience is how long a test waits for what has to happen. Reaching it is a failure.
+const patience = 2 * time.Minute
 
 // fromEnvironment returns where a test service is.
 func fromEnvironment(t testing.TB, name string) string {

@@ -45,7 +45,7 @@ func TestNodeMemoryAlarm(t *testing.T) {
 		if !errors.Is(err, message.ErrUnavailable) && !errors.Is(err, message.ErrNotConfirmed) {
 			t.Errorf("publish: %v", err)
 		}
-		if took := time.Since(began); took > time.Second {
+		if took := time.Since(began); took > 4*time.Second { // a confirm is waited for longer
 			t.Errorf("publish took %v", took)
 		}
 	}
@@ -100,7 +100,8 @@ func TestNodeKilledAndStarted(t *testing.T) {
 func TestNodeConsumerTimeout(t *testing.T) {
 	const set = "application:set_env(rabbit, consumer_timeout, %s), application:set_env(rabbit, channel_tick_interval, %s)."
 	t.Cleanup(func() { command(t, "POSTRIDER_TEST_RABBITMQCTL", "eval", fmt.Sprintf(set, "1800000", "60000")) })
-	command(t, "POSTRIDER_TEST_RABBITMQCTL", "eval", fmt.Sprintf(set, "500", "100"))
+	// Long enough for the second copy, which is acked at once on a busy machine too.
+	command(t, "POSTRIDER_TEST_RABBITMQCTL", "eval", fmt.Sprintf(set, "3000", "100"))
 	p := newPlace(t)
 	q := p.open(t, nil)
 	ref := publishes(t, q, lane)

@@ -59,7 +59,7 @@ func TestRulesActByTurn(t *testing.T) {
 func TestAwaitIsWokenByEvents(t *testing.T) {
 	gate := make(chan struct{})
 	srv := smtptest.New(t, smtptest.Script{Rules: []smtptest.Rule{{At: smtptest.Dot, Wait: gate}}})
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- send(t, srv, "a@example.com", "x") }()

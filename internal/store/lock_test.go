@@ -195,7 +195,7 @@ func awaitBlocked(t *testing.T, db *sql.DB, holder int) {
 // awaitTrue asks whether somebody waits until it is so.
 func awaitTrue(t *testing.T, db *sql.DB, query string, args ...any) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for waits := false; !waits; {
 		if time.Now().After(deadline) {
 			t.Fatal("nobody waits for the lock")

@@ -85,7 +85,7 @@ func TestAReadOnlyServerIsLeftOnceThereIsAnother(t *testing.T) {
 		t.Errorf("reading goes on, and nothing is there: %v", err)
 	}
 	execute(t, db, `ALTER ROLE `+u.User.Username()+` RESET default_transaction_read_only`)
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for err = message.ErrUnavailable; errors.Is(err, message.ErrUnavailable) && time.Now().Before(deadline); {
 		err = s.Accept(t.Context(), []message.Submission{m})[0].Err
 	}
@@ -167,7 +167,7 @@ func TestAListenerComesBack(t *testing.T) {
 	}()
 	hears := func(what string) {
 		t.Helper()
-		deadline := time.After(20 * time.Second)
+		deadline := time.After(time.Minute)
 		for listeners(`SELECT COUNT(*)`) == 0 { // it rings by itself when it comes
 			select {
 			case err := <-waits:

@@ -79,7 +79,7 @@ func (w *wakeUps) makeDue(s *store.Store, m message.Submission) {
 // hears waits until a wake-up names the lane and returns it with those before.
 func (w *wakeUps) hears(lane message.Lane) (all [][]message.Lane) {
 	w.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		select {
 		case lanes := <-w.heard:

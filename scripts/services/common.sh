@@ -164,7 +164,7 @@ stop() {
   runs "$1" "$2" || return 0
   pid=$(cat "$1")
   kill "-$3" "$pid" 2>/dev/null || true
-  await 30 "process $pid, told to stop," /dev/null is_gone "$pid"
+  await 120 "process $pid, told to stop," /dev/null is_gone "$pid"
 }
 
 process_state() { ps -o stat= -p "$1" 2>/dev/null || true; }

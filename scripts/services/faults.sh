@@ -34,7 +34,7 @@ fault_kill() {
   # shellcheck disable=SC2086 # a list
   kill -KILL $pids 2>/dev/null || true
   for pid in $pids; do
-    await 30 "process $pid, killed," /dev/null is_gone "$pid"
+    await 120 "process $pid, killed," /dev/null is_gone "$pid"
   done
 }
 
@@ -63,7 +63,7 @@ postgres_pids() {
 postgres_again() {
   if in_docker postgres; then
     docker start "$(container postgres)" >/dev/null
-    await 90 postgres "container:$(container postgres)" postgres_ready
+    await 120 postgres "container:$(container postgres)" postgres_ready
   elif ! postmaster_runs; then
     postgres_start "$(postgres_bin)"
   fi
@@ -78,7 +78,7 @@ postgres_restart() {
   fi
   postmaster_runs || die "postgres does not run"
   as_user postgres "$(postgres_bin)/pg_ctl" -D "$STATE/postgres/data" -l "$STATE/postgres/log" \
-    -w -t 60 -m immediate restart >/dev/null 2>&1 9>&- </dev/null ||
+    -w -t 300 -m immediate restart >/dev/null 2>&1 9>&- </dev/null ||
     die_with_log "postgres did not restart" "$STATE/postgres/log"
 }
 

@@ -38,7 +38,7 @@ mailhog_in_docker() {
   docker_start mailhog mailhog/mailhog \
     -p "127.0.0.1:$(port mailhog-smtp):1025" -p "127.0.0.1:$(port mailhog-api):8025" || return 1
   keep_backend mailhog docker
-  await 60 mailhog "container:$(container mailhog)" mailhog_ready
+  await 120 mailhog "container:$(container mailhog)" mailhog_ready
 }
 
 mailhog_from_source() {
@@ -49,7 +49,7 @@ mailhog_from_source() {
     -api-bind-addr "127.0.0.1:$(port mailhog-api)" -ui-bind-addr "127.0.0.1:$(port mailhog-api)"
   echo $! >"$SERVICES/mailhog.pid"
   keep_backend mailhog source
-  await 30 mailhog "$log" mailhog_ready
+  await 120 mailhog "$log" mailhog_ready
 }
 
 mailhog_binary() { echo "$ROOT/.tools/mailhog"; }

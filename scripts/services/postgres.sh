@@ -56,7 +56,7 @@ postgres_in_docker() {
     -- postgres -c max_connections=300 || return 1
   keep_backend postgres docker
   # While the image prepares its data, a server is there that listens on no port yet.
-  await 90 postgres "container:$(container postgres)" \
+  await 120 postgres "container:$(container postgres)" \
     docker exec "$(container postgres)" pg_isready -q -h 127.0.0.1
 }
 
@@ -102,8 +102,8 @@ postgres_init() {
 postgres_start() {
   local dir=$STATE/postgres
   # A killed postmaster that nobody has reaped yet would count as running.
-  await 30 "the reaping of the old postgres" "$dir/log" is_reaped "$(postmaster_pid)"
-  as_user postgres "$1/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 60 start >/dev/null 2>&1 9>&- </dev/null ||
+  await 120 "the reaping of the old postgres" "$dir/log" is_reaped "$(postmaster_pid)"
+  as_user postgres "$1/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 300 start >/dev/null 2>&1 9>&- </dev/null ||
     die_with_log "postgres did not start" "$dir/log"
 }
 
@@ -121,7 +121,7 @@ postgres_down() {
     docker) docker_stop postgres ;;
     packages)
       postmaster_runs || return 0
-      as_user postgres "$(postgres_bin)/pg_ctl" -D "$STATE/postgres/data" -w -m fast stop >/dev/null
+      as_user postgres "$(postgres_bin)/pg_ctl" -D "$STATE/postgres/data" -w -t 300 -m fast stop >/dev/null
       ;;
     *) return 0 ;;
   esac

@@ -45,7 +45,7 @@ redis_in_docker() {
   docker_start redis redis:7 -p "127.0.0.1:$(port redis):6379" \
     -- redis-server --appendonly yes --appendfsync always --save '' || return 1
   keep_backend redis docker
-  await 60 redis "container:$(container redis)" redis_ready
+  await 120 redis "container:$(container redis)" redis_ready
 }
 
 redis_from_packages() {
@@ -58,7 +58,7 @@ redis_from_packages() {
   ! am_root || chown -R redis "$dir"
   spawn "$dir/log" as_user redis redis-server "$dir/redis.conf" --pidfile "$dir/pid"
   keep_backend redis packages
-  await 60 redis "$dir/log" redis_ready
+  await 120 redis "$dir/log" redis_ready
   say "redis: ready after $((SECONDS - began)) s"
 }
 

@@ -19,7 +19,7 @@ var errBroken = errors.New("promises were broken")
 func chaos(ctx context.Context, o *options, out io.Writer) (err error) {
 	a, err := build(ctx, o, out)
 	defer func() {
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Minute)
 		defer cancel()
 		if closeErr := a.close(closing); err == nil {
 			err = closeErr

@@ -17,12 +17,12 @@ func TestAShortRunHoldsEveryPromise(t *testing.T) {
 		modeDistributed: {"-faults", "consumer-kill,producer-kill,postgres-restart,queue-delete"},
 	} {
 		t.Run(mode, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 9*time.Minute)
 			defer cancel()
 			dir := t.TempDir()
 			var out strings.Builder
 			err := run(ctx, append(args, "-services", "smoke", "-duration", "6s", "-interval", "1s", "-reply", "5ms", "-seed", "1", "-dir", dir,
-				"-env", "POSTRIDER_LEASE=6s", "-env", "POSTRIDER_SWEEP_INTERVAL=1s"), &out)
+				"-quiet", "3m", "-env", "POSTRIDER_LEASE=12s", "-env", "POSTRIDER_SWEEP_INTERVAL=1s"), &out)
 			if err != nil {
 				t.Fatalf("%v\n%s", err, &out)
 			}

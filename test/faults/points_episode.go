@@ -20,7 +20,7 @@ import (
 )
 
 // stepLimit is how long a step may take to come.
-const stepLimit = 30 * time.Second
+const stepLimit = time.Minute
 
 // episode is one repetition of a point: a mail, and what is done to the process
 // that has it.

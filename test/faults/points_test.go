@@ -62,7 +62,7 @@ func testGrounds(t *testing.T) *grounds {
 }
 
 func playAll(t *testing.T, g *grounds, c cast, points []*killPoint) {
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	b := &bench{name: "points", started: time.Now(), out: io.Discard, grounds: g, dir: t.TempDir()}
 	env := map[string]string{"POSTRIDER_LEASE": "6s", "POSTRIDER_SWEEP_INTERVAL": "1s"}
@@ -103,7 +103,7 @@ func finish(t *testing.T, s *scene) {
 
 func judgeAll(ctx context.Context, t *testing.T, s *scene, played map[*killPoint][]*episode) {
 	var v verdict
-	report, err := s.judge(ctx, 0, &v)
+	report, err := s.judge(ctx, patience, &v)
 	if err != nil {
 		t.Fatal(err)
 	}

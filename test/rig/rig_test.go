@@ -35,12 +35,13 @@ func TestAStackSendsIsKilledAndComesBack(t *testing.T) {
 		"embedded": nil, "distributed": must[*rig.Services](t)(rig.Shared()),
 	} {
 		t.Run(mode, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 			defer cancel()
 			hold := smtptest.Rule{At: smtptest.Dot, Times: 1, End: smtptest.Silent}
 			relay := smtptest.New(t, smtptest.Script{Rules: []smtptest.Rule{hold}})
 			s, err := rig.NewStack(ctx, rig.Layout{
 				Programs: programs, Dir: t.TempDir(), Services: services, Consumers: 1, Relay: relay.URL("none", "", ""),
+				Env: map[string]string{"POSTRIDER_LEASE": "12s"}, // what was in flight is counted before a sweep takes it back
 			})
 			t.Cleanup(func() {
 				if err := s.Close(context.Background()); err != nil {

@@ -53,7 +53,7 @@ export const inAnHour = () => new Date(Date.now() + 3600e3).toISOString();
 export const nobody = '01a1fa7c-7466-7261-9831-867e93c889df';
 
 export async function until(id, event) {
-  for (const end = Date.now() + 60e3; ; await new Promise((r) => setTimeout(r, 50))) {
+  for (const end = Date.now() + 180e3; ; await new Promise((r) => setTimeout(r, 50))) {
     const email = good(await resend.emails.get(id));
     if (email.last_event === event) return email;
     assert.ok(Date.now() < end, `still ${email.last_event}, not ${event}`);

@@ -73,7 +73,7 @@ func next(t *testing.T, copies <-chan amqp.Delivery) amqp.Delivery {
 			t.Fatal("the consumer is gone")
 		}
 		return d
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("waited in vain for a copy")
 		panic("unreachable")
 	}
@@ -84,7 +84,7 @@ func event(t *testing.T, events <-chan tap.Event) tap.Event {
 	select {
 	case e := <-events:
 		return e
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("waited in vain for a step")
 		panic("unreachable")
 	}

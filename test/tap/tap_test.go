@@ -40,10 +40,13 @@ func through(t *testing.T, name string, begin func(string) (*tap.Proxy, error)) 
 	return p, raw
 }
 
-// soon is how long a test waits for what must happen.
+// patience is how long a test waits for what must happen. Reaching it is a failure.
+const patience = 2 * time.Minute
+
+// soon ends when the patience is over.
 func soon(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	return ctx
 }
