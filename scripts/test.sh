@@ -44,7 +44,7 @@ run_tests() {
 count() { cat "$results"/*.json | grep -c "\"Action\":\"$1\",\"Package\":\"[^\"]*\",\"Test\":" || true; }
 
 export CGO_ENABLED=1 # the race detector needs it
-race=(-race -timeout 20m)
+race=(-race -timeout 30m) # for each package, on a machine that is slow or has other things to do
 # Stories wait most of their time, for leases, schedules and outages: on two cores, two at
 # a time would leave both idle.
 stories=("${race[@]}" -parallel 8)

@@ -100,7 +100,7 @@ func peak(t testing.TB, p *process) int64 {
 }
 
 func TestAMailOf40MBArrivesEqualAndNoWorkerHoldsIt(t *testing.T) {
-	inBothModes(t, setting{consumers: 1}, func(s *stack) {
+	aloneInBothModes(t, setting{consumers: 1}, func(s *stack) {
 		const size = 40<<20 - 100
 		worker := s.workers[len(s.workers)-1]
 		before := peak(s.TB, worker)

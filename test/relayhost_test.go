@@ -65,7 +65,7 @@ func TestASilentRelayHostIsGivenUpInTime(t *testing.T) {
 	silent := smtptest.Rule{At: smtptest.Mail, Times: 1, End: smtptest.Silent}
 	set := setting{
 		script: smtptest.Script{Rules: []smtptest.Rule{silent}},
-		env:    map[string]string{"POSTRIDER_SEND_TIMEOUT": "5s"}, // the usual 2 min are longer than a story waits
+		env:    map[string]string{"POSTRIDER_SEND_TIMEOUT": "5s"}, // the usual 2 min would make this a long story
 	}
 	inBothModes(t, set, func(s *stack) {
 		id := s.post(mail("ann@example.com"))

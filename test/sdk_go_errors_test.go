@@ -4,10 +4,18 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"testing"
 
 	"github.com/google/uuid"
 	"github.com/resend/resend-go/v3"
 )
+
+func TestResendsSDKForGoIsToldWhichBodiesAreRefused(t *testing.T) {
+	aloneInBothModes(t, setting{}, func(s *stack) {
+		c := &goSDK{TB: s.TB, stack: s, Client: s.resend(apiKey)}
+		c.refusedBodies()
+	})
+}
 
 // refusedBodies are too large, too deep, or not said to be JSON. The last two no method of
 // the SDK brings about; its NewRequest and Perform, which are there for what methods lack, do.

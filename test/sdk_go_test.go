@@ -26,7 +26,7 @@ func TestResendsSDKForGoWorksUnchanged(t *testing.T) {
 			"send, get and attachments": c.sendAndGet, "list": c.list, "schedule, update and cancel": c.scheduled,
 			"idempotency": c.idempotent, "batch": c.batch, "errors": c.errors, "keys": c.keys, "every call": c.everyCall,
 			"templates": c.templates, "API keys": c.apiKeys, "limits": c.limits, "files by their path": c.paths(files),
-			"bodies": c.refusedBodies, "stray paths": c.strayPaths, "two at once": c.together(files),
+			"stray paths": c.strayPaths, "two at once": c.together(files),
 			"too many at once": c.crowd(files),
 		} {
 			s.TB.(*testing.T).Run(name, func(t *testing.T) {
