@@ -62,9 +62,10 @@ everything() {
   IFS=$'\n' read -r -d '' -a all < <(packages && printf '\0')
   run_tests . "${race[@]}" "${all[@]}"
   scripts/services.sh --name smoke down # that of the short run of chaos
-  run_tests . "${stories[@]}" ./test
-  # These kill the broker or hold it still, so they get that of the story which does so too.
+  # Of the story that restarts a broker: beside other stories its first start can take minutes.
   scripts/services.sh --name broker up
+  run_tests . "${stories[@]}" ./test
+  # These kill the broker or hold it still, so they get that one too.
   stand_on .services-broker
   run_tests . "${race[@]}" -tags brokerfaults -run '^TestNode' ./internal/rabbitmq
   scripts/services.sh --name broker down

@@ -280,7 +280,7 @@ func privateServices(t *testing.T, name string) *rig.Services {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	services, err := rig.Private(ctx, root, name)
 	if err != nil {

@@ -39,7 +39,7 @@ rabbitmq_in_docker() {
     -e RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="$(rabbitmq_vm)" \
     -p "127.0.0.1:$(port amqp):5672" -p "127.0.0.1:$(port rabbitmq-management):15672" || return 1
   keep_backend rabbitmq docker
-  await 120 rabbitmq "container:$(container rabbitmq)" rabbitmq_ready
+  await 300 rabbitmq "container:$(container rabbitmq)" rabbitmq_ready
 }
 
 # ---- from packages
@@ -119,7 +119,7 @@ rabbitmq_start() {
     rm -f "$STATE/rabbitmq/pid"
     spawn "$log" in_rabbitmq "$(rabbitmq_sbin)/rabbitmq-server"
   fi
-  await 120 rabbitmq "$log" rabbitmq_ready
+  await 300 rabbitmq "$log" rabbitmq_ready
   say "rabbitmq: ready after $((SECONDS - began)) s"
 }
 
