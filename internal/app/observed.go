@@ -83,9 +83,7 @@ type observedOutbox struct {
 func (s observedOutbox) Dispatch(ctx context.Context, lane message.Lane, limit int, publish relay.Publish) (taken, confirmed int, err error) {
 	begun := time.Now()
 	taken, confirmed, err = s.Store.Dispatch(ctx, lane, limit, publish)
-	if ctx.Err() == nil {
-		s.o.dispatching.of("take mail of the lane "+string(lane)+" from the outbox").note(begun, err)
-	}
+	s.o.dispatching.note(ctx, "take mail of the lane "+string(lane)+" from the outbox", begun, err)
 	return taken, confirmed, err
 }
 
@@ -180,7 +178,7 @@ type observedSweep struct {
 func (s observedSweep) Clock(ctx context.Context) (message.Clock, error) {
 	begun := time.Now()
 	clock, err := s.Store.Clock(ctx)
-	s.o.swept(ctx, "read the clock", begun, err)
+	s.o.sweeping.note(ctx, "read the clock", begun, err)
 	return clock, err
 }
 
@@ -188,7 +186,7 @@ func (s observedSweep) Clock(ctx context.Context) (message.Clock, error) {
 func (s observedSweep) SweepLeases(ctx context.Context, asOf time.Time, limit int, spread time.Duration) (message.Swept, error) {
 	begun := time.Now()
 	swept, err := s.Store.SweepLeases(ctx, asOf, limit, spread)
-	s.o.swept(ctx, "take back leases", begun, err)
+	s.o.sweeping.note(ctx, "take back leases", begun, err)
 	if n := swept.Total(); n > 0 {
 		s.o.repairs.of(causeLeases).note(begun, fmt.Errorf("%d leases ended in the last sweep that found any, %d of them after the mark", n, swept.Unknown))
 	}
@@ -199,7 +197,7 @@ func (s observedSweep) SweepLeases(ctx context.Context, asOf time.Time, limit in
 func (s observedSweep) SweepLost(ctx context.Context, lane message.Lane, emptySince time.Time, limit int) (int, error) {
 	begun := time.Now()
 	n, err := s.Store.SweepLost(ctx, lane, emptySince, limit)
-	s.o.swept(ctx, "look for lost copies", begun, err)
+	s.o.sweeping.note(ctx, "look for lost copies", begun, err)
 	if n > 0 {
 		s.o.repairs.of(causeLostCopies).note(begun, fmt.Errorf("%d copies of the lane %s were gone in the last sweep that missed any", n, lane))
 	}
@@ -210,14 +208,8 @@ func (s observedSweep) SweepLost(ctx context.Context, lane message.Lane, emptySi
 func (s observedSweep) SweepExpired(ctx context.Context, limit int) (int, error) {
 	begun := time.Now()
 	n, err := s.Store.SweepExpired(ctx, limit)
-	s.o.swept(ctx, "expire mail", begun, err)
+	s.o.sweeping.note(ctx, "expire mail", begun, err)
 	return n, err
-}
-
-func (o *observations) swept(ctx context.Context, what string, begun time.Time, err error) {
-	if ctx.Err() == nil {
-		o.sweeping.of(what).note(begun, err)
-	}
 }
 
 type observedRetention struct {
@@ -229,7 +221,7 @@ type observedRetention struct {
 func (s observedRetention) Purge(ctx context.Context, after uuid.UUID, keep time.Duration, limit int) (message.Purged, error) {
 	begun := time.Now()
 	p, err := s.Store.Purge(ctx, after, keep, limit)
-	s.o.purged(ctx, "delete messages that are over", begun, err)
+	s.o.purging.note(ctx, "delete messages that are over", begun, err)
 	return p, err
 }
 
@@ -237,14 +229,8 @@ func (s observedRetention) Purge(ctx context.Context, after uuid.UUID, keep time
 func (s observedRetention) ForgetOld(ctx context.Context, keep time.Duration, limit int) (int, error) {
 	begun := time.Now()
 	n, err := s.Store.ForgetOld(ctx, keep, limit)
-	s.o.purged(ctx, "delete old dead letters and processes", begun, err)
+	s.o.purging.note(ctx, "delete old dead letters and processes", begun, err)
 	return n, err
-}
-
-func (o *observations) purged(ctx context.Context, what string, begun time.Time, err error) {
-	if ctx.Err() == nil {
-		o.purging.of(what).note(begun, err)
-	}
 }
 
 type observedSender struct {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"sync"
 	"time"
 )
@@ -73,6 +74,14 @@ func (s *streaks) of(kind string) *streak {
 		s.kind[kind] = &streak{least: s.least}
 	}
 	return s.kind[kind]
+}
+
+// note tells of work of a kind, unless it was broken off: by a stop, most likely, which is
+// no failure.
+func (s *streaks) note(ctx context.Context, kind string, begun time.Time, err error) {
+	if ctx.Err() == nil {
+		s.of(kind).note(begun, err)
+	}
 }
 
 // longest is the kind of work that has failed for the longest time.
